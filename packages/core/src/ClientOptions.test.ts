@@ -9,7 +9,23 @@ import { makeClientParts } from "./ClientParts.ts";
 import { makeEngineParts } from "./client/EngineMethods.ts";
 
 test("the defaults are those of the documents; the README test compares the numbers", () => {
-  expect(settingsOf({})).toMatchObject({ format: "auto", dedupe: true, propagateTrace: true });
+  expect(settingsOf({})).toMatchObject({
+    format: "auto",
+    dedupe: true,
+    propagateTrace: true,
+    attemptTimeoutMs: 10_000,
+    deadlineMs: 30_000,
+  });
+  const mebibytes = 64 * 1_048_576;
+  expect(settingsOf({}).limits).toEqual({
+    maxBodyBytes: mebibytes,
+    maxDecodedBodyBytes: mebibytes,
+    maxArchiveBytes: mebibytes,
+    maxPages: 100_000,
+    maxJsonDepth: 64,
+    maxEnginesPerPage: 100_000,
+    maxItems: 250_000,
+  });
 });
 
 test("a call overrides what it names, and nothing else; undefined names nothing", () => {

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import * as Effect from "effect/Effect";
 import { expect, test } from "vitest";
-import { EngineError, type EngineErrorReason } from "./EngineError.ts";
+import { EngineError, invalidArgument, type EngineErrorReason } from "./EngineError.ts";
 import { EngineError as YieldableEngineError } from "./index.ts";
 
 const url = "http://127.0.0.1/v1/dev/engines";
@@ -81,4 +81,14 @@ test("it can be yielded in Effect, is caught by its tag or its reason, and is pr
   const byTag = failing.pipe(Effect.catchTag("EngineError", ({ reason }) => Effect.succeed(reason._tag)));
   expect(await Effect.runPromise(byTag)).toBe("NotFound");
   expect(inspect(full)).toMatch(/^EngineError: The server cannot answer now.*\n {4}at /);
+});
+
+test("a call that cannot be made has no attempt and no request", () => {
+  expect(invalidArgument(url, "no").toJSON()).toMatchObject({
+    method: "GET",
+    attempts: 0,
+    requests: 0,
+    serverMessage: "no",
+  });
+  expect(invalidArgument(url, "no", "POST").method).toBe("POST");
 });

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { compareVersions, parseTag, parseVersion } from "./EngineTag.ts";
+import { maxNameLength, compareVersions, parseTag, parseVersion } from "./EngineTag.ts";
 
 const names = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
 const numbers = fc.integer({ min: 0, max: 999_999_999 });
@@ -70,4 +70,9 @@ test("versions have a total order: by major, then by minor", () => {
 
 test.for(["", "1", "1.", ".1", "1.2.3", "v1.2", "1.2 "])("%j is not a version", (text) => {
   expect(parseVersion(text)).toBeUndefined();
+});
+
+test("a name has as many characters as is said of it", () => {
+  expect(parseTag("a".repeat(maxNameLength))?.name).toHaveLength(64);
+  expect(parseTag("a".repeat(maxNameLength + 1))).toBeUndefined();
 });

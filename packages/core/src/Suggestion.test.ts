@@ -24,6 +24,7 @@ test("names that have the word in them come after slips", () => {
   expect(closest("count", ["word-count", "cound", "amount"])).toEqual(["cound", "word-count"]);
   expect(closest("timeout", ["attemptTimeoutMs", "baseUrl"])).toEqual(["attemptTimeoutMs"]);
   expect(closest("ord", ["word-count"])).toEqual([]);
+  expect(closest("name", ["xname-and-more", "name-and-more"])).toEqual(["name-and-more", "xname-and-more"]);
 });
 
 test("a name of any length is compared by its first hundred characters", () => {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import type { FetchInit } from "../Fetch.ts";
+import { conditionOf } from "./EngineCalls.ts";
 import { createEngineClient, type ClientOptions, type EngineError, type Fetch } from "../promise.ts";
 
 const silent: Fetch = (_url, { signal }) =>
@@ -110,4 +111,24 @@ test("an archive of the longest length is sent, and no longer one", async () => 
     reason: { _tag: "TooLarge", limit: "maxArchiveBytes", value: 5 },
     attempts: 0,
   });
+});
+
+test.for<[revision: number | undefined, least: 0 | 1, headers: object]>([
+  [undefined, 0, {}],
+  [0, 0, { "if-none-match": "*" }],
+  [1, 0, { "if-match": '"revision-1"' }],
+  [1, 1, { "if-match": '"revision-1"' }],
+  [2_147_483_647, 1, { "if-match": '"revision-2147483647"' }],
+])("the condition of the revision %s, from %i on, is %j", ([revision, least, headers]) => {
+  expect(conditionOf(revision, least)).toEqual(headers);
+});
+
+test.for<[revision: number, least: 0 | 1]>([
+  [-1, 0],
+  [0, 1],
+  [1.5, 0],
+  [2_147_483_648, 0],
+  [Number.NaN, 0],
+])("the revision %d, from %i on, is refused", ([revision, least]) => {
+  expect(() => conditionOf(revision, least)).toThrow(`ifRevision must be a whole number from ${least} to 2147483647`);
 });

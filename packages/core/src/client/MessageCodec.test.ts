@@ -117,6 +117,10 @@ test("what the message in an Any has more is counted as unknown", () => {
   const json: JsonValue = { any: { "@type": "x/kitchen.v1.Child", label: "l", more: 1 } };
   const { unknownFields } = readJson(EverythingSchema, json, defaultReadLimits, () => registry);
   expect([...unknownFields.keys()]).toEqual(["any.more"]);
+  const named: JsonValue = { any: { "@type": "x/kitchen.v1.Everything", value: 5, more: 1 } };
+  const { unknownFields: others } = readJson(EverythingSchema, named, defaultReadLimits, () => registry);
+  expect([...others.keys()]).toEqual(["any.more"]);
+  expect(readWithin({ any: { "@type": "x/google.protobuf.Timestamp" } }, {})).toThrow(/^cannot decode/);
 });
 
 const made = (init: object) => () => serviceCodec(Kitchen, undefined).create(EverythingSchema, init as never);
