@@ -7,7 +7,7 @@ import { EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
 import { packTar } from "modern-tar";
 import { beforeAll, expect, test } from "vitest";
 import { makeD1Driver } from "../src/D1Driver.ts";
-import { sweepStaged } from "../src/R2Staging.ts";
+import { makeR2Staging, sweepStaged } from "../src/R2Staging.ts";
 import { makeR2Store, type R2Binding } from "../src/R2Store.ts";
 
 const token = managementTokens.publish;
@@ -141,4 +141,36 @@ test("what was sent by a link and never named is swept after two hours, and noth
   expect(await othersInBucket()).toEqual(["other/uploads/a/0", "uploads", ...staged]);
   expect(await sweepStaged(paged, Math.max(...times) + hours)).toBe(staged.length);
   expect(await othersInBucket()).toEqual(["other/uploads/a/0", "uploads"]);
+});
+
+test("a user has eight places for long archives, each with a link for an hour, and only their own", async () => {
+  const staging = makeR2Staging(env.ARCHIVES, {
+    url: "https://account.example/bucket/",
+    accessKeyId: "id",
+    secretAccessKey: "secret",
+    maxBytes: 10,
+  });
+  const places = new Set<string>();
+  for (let link = await staging.link("u", 5); link !== undefined; link = await staging.link("u", 5)) {
+    const { pathname, searchParams } = new URL(link);
+    expect(searchParams.get("X-Amz-Expires")).toBe("3600");
+    expect(searchParams.get("X-Amz-SignedHeaders")).toContain("content-length");
+    const place = staging.placeOf("u", link) ?? "";
+    expect(`/bucket/${place}`).toBe(pathname);
+    places.add(place);
+    await env.ARCHIVES.put(place, Uint8Array.of(1, 2));
+  }
+  expect([...places].toSorted()).toEqual([0, 1, 2, 3, 4, 5, 6, 7].map((number) => `uploads/u/${number}`));
+  for (const path of ["uploads/u/8", "uploads/u/00", "uploads/u/", "uploads/v/0", "x"]) {
+    expect(staging.placeOf("u", `https://account.example/bucket/${path}`)).toBeUndefined();
+  }
+  expect(staging.placeOf("u", "https://other.example/bucket/uploads/u/0")).toBeUndefined();
+  const sent = await staging.read("uploads/u/3");
+  const parts: Array<Uint8Array> = [];
+  for await (const part of sent ?? []) parts.push(part);
+  expect(parts).toEqual([Uint8Array.of(1, 2)]);
+  await staging.remove("uploads/u/3");
+  expect(await staging.read("uploads/u/3")).toBeUndefined();
+  expect(new URL(String(await staging.link("u", 5))).pathname).toBe("/bucket/uploads/u/3");
+  for (const place of places) await env.ARCHIVES.delete(place);
 });

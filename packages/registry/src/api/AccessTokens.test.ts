@@ -1,8 +1,8 @@
-import { SignJWT, UnsecuredJWT } from "jose";
+import { decodeJwt, SignJWT, UnsecuredJWT } from "jose";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { addCredential, ensureUser, listCredentials, revokeCredential } from "../manage/Accounts.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
-import { accessTokenSeconds, credentialOfToken, makeAccessTokens } from "./AccessTokens.ts";
+import { credentialOfToken, makeAccessTokens } from "./AccessTokens.ts";
 import { makeAuthenticator, recognise, trustMs, type Credential } from "./Authentication.ts";
 import { digestOf } from "./Digest.ts";
 import { migrate } from "./Migrations.ts";
@@ -27,14 +27,18 @@ beforeAll(async () => {
 afterAll(() => file.close());
 
 test("a signed token is good for its user for an hour, in every process that has the key", async () => {
-  const signed = await (await makeAccessTokens(key)).sign(apiKey, 0);
+  const signedMs = 1_790_000_000_900;
+  const signed = await (await makeAccessTokens(key)).sign(apiKey, signedMs);
+  const [iat, exp] = [1_790_000_000, 1_790_003_600];
+  expect(decodeJwt(signed)).toMatchObject({ iat, exp, sub: apiKey.user.id, key: apiKey.id });
   const elsewhere = await makeAccessTokens(key);
   const at = async (ms: number): Promise<string | undefined> =>
     (await credentialOfToken(file.port, elsewhere, signed, ms))?.user.name;
-  expect(await at(0)).toBe("carol");
-  expect(await at(accessTokenSeconds * 1_000 - 1)).toBe("carol");
-  expect(await at(accessTokenSeconds * 1_000)).toBeUndefined();
-  expect((await credentialOfToken(file.port, elsewhere, signed, 0))?.kind).toBe("token");
+  expect(await at(signedMs)).toBe("carol");
+  expect(await at(exp * 1_000 - 1)).toBe("carol");
+  expect(await at(exp * 1_000)).toBeUndefined();
+  expect(await (await makeAccessTokens(key)).verify(signed, exp * 1_000)).toBeUndefined();
+  expect((await credentialOfToken(file.port, elsewhere, signed, signedMs))?.kind).toBe("token");
 });
 
 test("a token that is altered, unsigned, of another key, issuer or algorithm, or without an API key, is invalid", async () => {

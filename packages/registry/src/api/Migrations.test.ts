@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openSqlite } from "../node/SqliteFile.ts";
-import { migrate, migrations, NewerDatabaseError } from "./Migrations.ts";
+import type { Statement } from "./SqlDriver.ts";
+import { migrate, migrations, NewerDatabaseError, schemaProblem } from "./Migrations.ts";
 
 test("a new file gets its tables once, however many open it at the same time", async () => {
   const directory = await mkdtemp(join(tmpdir(), "registry-migrations-"));
@@ -21,6 +22,21 @@ test("a new file gets its tables once, however many open it at the same time", a
 });
 
 const openedAgain = (files: ReadonlyArray<ReturnType<typeof openSqlite>>) => (files[3] ?? openSqlite(":memory:")).port;
+
+test("a schema that is older is a problem, and a newer one where it lacks what requests need", async () => {
+  const file = openSqlite(":memory:");
+  const needed = `the database has schema version 0, this registry needs ${migrations.length}: wrangler`;
+  expect(await schemaProblem(file.port)).toContain(needed);
+  await migrate(file.port, 0);
+  expect(await schemaProblem(file.port)).toBeUndefined();
+  file.transaction((run) => run("INSERT INTO migrations (version, applied_at) VALUES (999, 0)"));
+  expect(await schemaProblem(file.port)).toBeUndefined();
+  file.transaction((run) => run("DROP INDEX public_by_tag"));
+  // As a database that says why it refuses a statement.
+  const plain = { ...file.port, read: async (asked: ReadonlyArray<Statement>) => asked.map(file.rows) };
+  expect(await schemaProblem(plain)).toBe(new NewerDatabaseError(999).message);
+  file.close();
+});
 
 test("a file of a newer registry is left alone", async () => {
   const file = openSqlite(":memory:");

@@ -9,8 +9,9 @@ import { migrate } from "../api/Migrations.ts";
 import { beginArchive } from "../archive/ArchiveStore.ts";
 import { makeArchiveFolder, nodeSha256 } from "../node/ArchiveFolder.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
-import { listUsers } from "./Accounts.ts";
+import { addCredential, ensureUser, listCredentials, listUsers, revokeCredential, userOf } from "./Accounts.ts";
 import { backUp, BackupError, restore } from "./Backup.ts";
+import { checkDatabase } from "./Check.ts";
 import { seedTrial } from "./Trial.ts";
 
 let directory: string;
@@ -117,6 +118,31 @@ test("a database that is closed has its log in it", async () => {
   expect(existsSync(`${path}-wal`)).toBe(true);
   opened.close();
   expect([existsSync(`${path}-wal`), enginesIn(path)]).toEqual([false, []]);
+});
+
+test("a revoked token of a user whom the backup does not have stays revoked, with its user", async () => {
+  const [backup, target] = [join(directory, "before-dave.sqlite"), join(directory, "with-dave.sqlite")];
+  await backUp(file.database, backup);
+  const opened = openSqlite(target);
+  await migrate(opened.port, 0);
+  const dave = ensureUser(opened, "dave", 5);
+  await addCredential(opened, dave, "token", "token-of-dave", 6);
+  const id = String(listCredentials(opened)[0]?.id);
+  revokeCredential(opened, id, 7);
+  await restore(backup, target);
+  const kept = listCredentials(opened).filter(({ user }) => user === "dave");
+  expect(kept).toMatchObject([{ id, revokedAt: new Date(7) }]);
+  expect(userOf(opened, "dave").id).toBe(dave.id);
+  opened.close();
+});
+
+test("a check names a schema that cannot be read, and throws where there is no file", async () => {
+  const path = join(directory, "garbage.sqlite");
+  await backUp(file.database, path);
+  const bytes = await readFile(path);
+  await writeFile(path, bytes.fill(0xff, 100, 4_096));
+  expect(await checkDatabase(path)).toEqual([expect.stringContaining("the schema cannot be read: ")]);
+  await expect(checkDatabase(join(directory, "missing.sqlite"))).rejects.toThrow(/open/);
 });
 
 test("a file that is not there is not made by reading it", async () => {

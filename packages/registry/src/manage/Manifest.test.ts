@@ -143,6 +143,11 @@ test("keys are known in any case, as for the reader of Go", () => {
   expect(problems('{"Name":"a b","Version":"0.1"}')).toEqual(["f:1:9: name must be 1 to 64 letters, digits, - or _"]);
 });
 
+test("a manifest has at most a million characters, about", () => {
+  expect(problems(" ".repeat(1_048_577))).toEqual(["f: is longer than 1048576 characters"]);
+  expect(problems(" ".repeat(1_048_576))).toEqual([expect.stringContaining("not JSON")]);
+});
+
 test("deep nesting is refused, not followed", () => {
   expect(problems("[".repeat(100_000))).toEqual(["f:1:33: is nested deeper than 32 levels"]);
   expect(problems(`{"name":"a","version":"0.1","x":${'{"y":'.repeat(31)}1${"}".repeat(32)}`)).toHaveLength(1);

@@ -154,9 +154,8 @@ const sampleArchive = (engine: EngineInit): Promise<Uint8Array> => {
     description = "",
     entrypoint = "",
     platform = "",
-    platformConfig,
+    platformConfig: { container = "", secrets = [] } = {},
   } = engine;
-  const { container = "", secrets = [] } = platformConfig ?? {};
   const manifest = { name, version, type, description, entrypoint, platform, platform_config: { container, secrets } };
   const files = {
     "manifest.json": `${JSON.stringify(manifest, null, 2)}\n`,

@@ -85,7 +85,7 @@ const write = (socket: Socket, bytes: Uint8Array): Promise<boolean> =>
 
 const writeOver = async (socket: Socket, bytes: Uint8Array, ms: number): Promise<boolean> => {
   if (ms === 0) return write(socket, bytes);
-  const size = Math.max(1, Math.ceil(bytes.length / slowPieces));
+  const size = Math.ceil(bytes.length / slowPieces);
   for (let at = 0; at < bytes.length; at += size) {
     if (!(await waitOn(socket, ms / slowPieces))) return false;
     if (!(await write(socket, bytes.subarray(at, at + size)))) return false;
