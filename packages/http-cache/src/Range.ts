@@ -15,8 +15,8 @@ export interface StoredPart {
 
 /** The range of a Range field. Undefined for several ranges, other units and invalid fields. */
 export const parseRange = (field: string | null): ByteRange | undefined => {
-  const [, first, last] = /^\s*bytes\s*=\s*([0-9]*)-([0-9]*)\s*$/i.exec(field ?? "") ?? [];
-  if (first === undefined || last === undefined || (first === "" && last === "")) return undefined;
+  const [, first = "", last = ""] = /^\s*bytes\s*=\s*([0-9]*)-([0-9]*)\s*$/i.exec(field ?? "") ?? [];
+  if (first === "" && last === "") return undefined;
   if (first === "") return { suffixLength: Number(last) };
   if (last !== "" && Number(last) < Number(first)) return undefined;
   return { first: Number(first), last: last === "" ? undefined : Number(last) };
