@@ -1,5 +1,5 @@
 // Operator endpoints: health, and with the admin secret metrics, purges, explanations.
-import { basePath, withoutBearer, type Format } from "@bytenite-engines/core/wire";
+import { basePath, withoutBearer } from "@bytenite-engines/core/wire";
 import { currentAge, timeToLive, usableUntil } from "@bytenite-engines/http-cache";
 import { decide, isServedAfterFailure, look } from "./Decision.ts";
 import { fieldIn, hasForm, type Entry } from "./Entry.ts";
@@ -7,6 +7,7 @@ import { base64url, ownersOf, tokenOf } from "./Identity.ts";
 import type { Isolate } from "./Isolate.ts";
 import { parsePurge, wrongParameter } from "./Purge.ts";
 import { parseRequest, badRequest, refusal, refuse, unknownPath, wrongMethod } from "./Request.ts";
+import { nobody } from "./Store.ts";
 
 export const adminPrefix = "/-/";
 
@@ -38,37 +39,30 @@ const isSecret = async (authorization: string | null, secrets: ReadonlyArray<str
 };
 
 const moment = (ms: number): string | null => (ms === 0 ? null : new Date(ms).toISOString());
-
-const seconds = (ms: number): number => Math.floor(ms / 1000);
-
 const json = (body: unknown): Response => Response.json(body, { headers: { "cache-control": "no-store" } });
 
 /** Always 200 while this isolate can answer: an upstream that is down is not a reason to take the proxy out of service. */
-const health = ({ metrics: { breakerState, upstreamAnsweredAtMs, upstreamFailedAtMs } }: Isolate): Response => {
-  const isDown = breakerState !== "closed" || upstreamFailedAtMs > upstreamAnsweredAtMs;
-  const state = isDown ? "failing" : upstreamAnsweredAtMs === 0 ? "unknown" : "answering";
-  const [lastAnswer, lastFailure] = [moment(upstreamAnsweredAtMs), moment(upstreamFailedAtMs)];
-  return json({ status: "ok", upstream: { state, breaker: breakerState, lastAnswer, lastFailure } });
+const health = ({ admission, upstream: { last } }: Isolate): Response => {
+  const isDown = admission.isDown() || last.failureMs > last.answerMs;
+  const state = isDown ? "failing" : last.answerMs === 0 ? "unknown" : "answering";
+  const breaker = admission.isDown() ? "open" : "closed";
+  const times = { lastAnswer: moment(last.answerMs), lastFailure: moment(last.failureMs) };
+  return json({ status: "ok", upstream: { state, breaker, ...times } });
 };
 
+const notDecrypted = "Entries under a key that its token could not decrypt. Anything but 0 is a fault in the key.";
+
 const metrics = ({ metrics: counted, store, budget }: Isolate): Response => {
-  const { memory } = store;
   const text = counted.text([
-    ["bytenite_edge_memory_entries", "Keys in the memory of this isolate.", memory.entries],
-    ["bytenite_edge_memory_bytes", "Bytes that they are counted with.", memory.bytes],
-    ["bytenite_edge_body_bytes", "Bytes of bodies under way in this isolate.", budget.bytes()],
-    [
-      "bytenite_edge_undecryptable_found",
-      "Entries under a key that its token could not decrypt. Anything but 0 is a fault in the key.",
-      store.undecryptable(),
-    ],
+    ["memory_entries", "Keys in the memory of this isolate.", store.memory.entries()],
+    ["memory_bytes", "Bytes that they are counted with.", store.memory.bytes()],
+    ["body_bytes", "Bytes of bodies under way in this isolate.", budget.bytes()],
+    ["undecryptable_found", notDecrypted, store.undecryptable()],
   ]);
   return new Response(text, { headers: { "content-type": "text/plain; version=0.0.4", "cache-control": "no-store" } });
 };
 
-/** Longest form that is read, in bytes. */
-const maxFormBytes = 16_384;
-
+const maxFormBytes = 16_384; // longest form that is read, in bytes
 const invalid = (message: string): Response => refuse(badRequest(message), null);
 
 /** Purges by parameters, or by a token in a form (`token=...`), which is always hard: a URL may be logged. */
@@ -76,25 +70,18 @@ const purge = async (isolate: Isolate, parameters: URLSearchParams, request: Req
   const { store, flights, identities } = isolate;
   if (Number(request.headers.get("content-length")) > maxFormBytes) return invalid("the form is too long");
   const form = new URLSearchParams(await request.text());
-  if ([...form.keys()].some((name) => name !== "token")) return invalid("a form may have token=... alone");
-  const [given, ...more] = form.getAll("token");
-  if (more.length > 0) return invalid("token is given more than once: send one request for each");
-  const token = given === undefined ? undefined : tokenOf(given);
-  if (given !== undefined && token === undefined) return invalid("token must be what its user sends in Authorization");
-  if (token !== undefined && parameters.size > 0) return invalid("token stands alone");
-  const atMs = store.purgeTime();
-  if (token !== undefined) {
-    const owners = ownersOf(await identities.of(token));
-    flights.close(owners[0]);
-    await store.purge({ atMs, hard: true, owners });
-    return json({ purged: { token: true, hard: true }, reach: store.reach });
-  }
-  const parsed = parsePurge(parameters, atMs);
-  if (typeof parsed === "string") return invalid(parsed);
-  flights.close();
-  await store.purge(parsed);
-  const { atMs: _atMs, ...scope } = parsed;
-  return json({ purged: scope, reach: store.reach });
+  const wrong = wrongParameter(form, ["token"]);
+  if (wrong !== undefined) return invalid(wrong);
+  const given = form.get("token");
+  if (given !== null && parameters.size > 0) return invalid("token stands alone");
+  const token = given === null ? undefined : tokenOf(given);
+  if (given !== null && token === undefined) return invalid("token must be what its user sends in Authorization");
+  const owners = token === undefined ? undefined : ownersOf(await identities.of(token));
+  const scope = owners === undefined ? parsePurge(parameters) : { hard: true, owners };
+  if (typeof scope === "string") return invalid(scope);
+  flights.close(owners?.[0]);
+  await store.purge({ atMs: store.purgeTime(), ...scope });
+  return json({ purged: owners === undefined ? scope : { token: true, hard: true }, reach: store.reach });
 };
 
 const rules: Readonly<Record<string, readonly [rule: string, section: string]>> = {
@@ -114,6 +101,7 @@ const rules: Readonly<Record<string, readonly [rule: string, section: string]>> 
 
 /** Why a request would hit or miss here: Accept and Cache-Control are this one's, X-Explain-Authorization is its token. */
 const explain = async (isolate: Isolate, parameters: URLSearchParams, request: Request): Promise<Response> => {
+  const { admission, config, now, store } = isolate;
   const wrong = wrongParameter(parameters, ["path"]);
   if (wrong !== undefined) return invalid(wrong);
   const path = parameters.get("path");
@@ -122,65 +110,42 @@ const explain = async (isolate: Isolate, parameters: URLSearchParams, request: R
   const authorization = headers.get("x-explain-authorization");
   headers.delete("authorization");
   if (authorization !== null) headers.set("authorization", authorization);
-  const parsed = parseRequest("GET", headers, path, isolate.config);
+  const parsed = parseRequest("GET", headers, path, config);
   if ("status" in parsed) return json({ refused: { status: parsed.status, message: parsed.message } });
   const reader = await look(parsed, isolate, { waitUntil: () => {} });
-  const nowMs = isolate.now();
   const plan = decide(reader);
   const { decision, selected, applicant } = plan;
-  const { owner = "" } = reader;
-  const { route, representation } = parsed;
-  const { outcome } = decision;
+  const { owner } = reader;
   const action = isServedAfterFailure(plan) ? "stale-if-error" : decision.action;
-  const because = "forward" in outcome ? outcome.forward : null;
-  const purged = (selected && isolate.store.purgeOf(selected)) ?? null;
+  const because = "forward" in decision.outcome ? decision.outcome.forward : null;
+  const purged = selected === undefined ? null : (store.purgeOf(selected) ?? null);
   const isPurged = purged !== null && because === "stale" && action !== "stale-if-error";
   const [rule, section] = rules[isPurged ? "purged" : `${action}/${because}`] ?? rules[action] ?? ["", ""];
-  const { admission } = isolate;
+  const user = owner === undefined ? "none: nothing is stored" : owner === nobody ? "everybody" : "this token";
+  const form = parsed.representation.format;
   return json({
-    key: {
-      user: reader.owner === undefined ? "none: nothing is stored" : owner === "" ? "everybody" : "this token",
-      endpoint: route.endpoint,
-      target: route.target,
-      form: representation.format,
-    },
-    ...(selected === undefined
-      ? { stored: null, freshness: null }
-      : detailsOf(selected, purged, representation.format, nowMs)),
+    key: { user, endpoint: parsed.route.endpoint, target: parsed.route.target, form },
+    stored: selected === undefined ? null : { purged, isTranscoded: !hasForm(selected, form), ...storedIn(selected) },
+    freshness: selected === undefined ? null : freshnessIn(selected, now()),
     upstream: {
       isDown: admission.isDown(),
       isFailing: admission.isFailing(applicant),
       isBackingOff: admission.isBackingOff(applicant),
     },
-    lastNotStored: isolate.store.uncacheable(owner, route) ?? null,
+    lastNotStored: store.uncacheable(owner ?? nobody, parsed.route) ?? null,
     decision: { action, because, rule, section },
   });
 };
 
-const detailsOf = (entry: Entry, purged: string | null, format: Format, nowMs: number) => {
-  const { status, askedFormat, fetchedAtMs, names, headers, freshness } = entry;
-  return {
-    stored: {
-      status,
-      purged,
-      askedFormat,
-      isTranscoded: !hasForm(entry, format),
-      fetchedAt: moment(fetchedAtMs),
-      contains: names,
-      cacheControl: fieldIn(headers, "cache-control") ?? null,
-    },
-    freshness: {
-      lifetimeSeconds: seconds(freshness.lifetimeMs),
-      isExplicit: freshness.explicit,
-      ageSeconds: seconds(currentAge(freshness, nowMs)),
-      ttlSeconds: seconds(timeToLive(freshness, nowMs)),
-      staleWhileRevalidateSeconds: seconds(freshness.staleWhileRevalidateMs),
-      staleIfErrorSeconds: seconds(freshness.staleIfErrorMs),
-      mustValidate: freshness.alwaysValidate,
-      neverStale: freshness.neverStale,
-      usableUntil: moment(usableUntil(freshness)),
-    },
-  };
+const storedIn = ({ status, askedFormat, fetchedAtMs, names, headers }: Entry) => {
+  const cacheControl = fieldIn(headers, "cache-control") ?? null;
+  return { status, askedFormat, fetchedAt: moment(fetchedAtMs), contains: names, cacheControl };
+};
+
+/** The freshness in milliseconds, with what follows from it now. */
+const freshnessIn = ({ freshness }: Entry, nowMs: number) => {
+  const [ageMs, ttlMs] = [currentAge(freshness, nowMs), timeToLive(freshness, nowMs)];
+  return { ...freshness, ageMs, ttlMs, usableUntil: moment(usableUntil(freshness)) };
 };
 
 const unauthenticated = refusal(401, "UNAUTHENTICATED", "the admin secret is missing or wrong", {

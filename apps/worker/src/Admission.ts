@@ -1,15 +1,13 @@
 // Admission of requests to the upstream: fair shares, back-off, connection state.
 import { RetryBudget } from "@bytenite-engines/core/wire";
+import { recentOf } from "./Recent.ts";
 
 export interface Applicant {
-  /** Digest of the token; undefined for a request without one. */
-  readonly owner: string | undefined;
-  /** Address of the client. Empty: unknown. */
-  readonly client: string;
+  readonly owner: string | undefined; // digest of the token; undefined for a request without one
+  readonly client: string; // address of the client. Empty: unknown
   readonly resource: string;
   readonly orStale: boolean;
-  /** Its failure says nothing about reading the resource. */
-  readonly isWrite?: boolean;
+  readonly isWrite?: boolean; // its failure says nothing about reading the resource
 }
 
 /** The end of a request: with 2xx or 304, another answer, a 5xx or half an answer, or without any. */
@@ -18,12 +16,10 @@ export type Ending = "accepted" | "answered" | "failed" | "unanswered";
 /** Why a request is not sent: `busy`: the user has as many as it may, `crowded`: all unknown tokens together have. */
 export interface Denied {
   readonly problem: "known-to-be-down" | "busy" | "crowded";
-  /** How long asking again is pointless, in milliseconds, where that is known. */
-  readonly retryAfterMs?: number;
+  readonly retryAfterMs?: number; // how long asking again is pointless, in milliseconds, where that is known
 }
 
-/** Requests to the upstream at once for one token, and for one client without a token. */
-export const maxPerIdentity = 64;
+export const maxPerIdentity = 64; // requests to the upstream at once for one token, and for one client without a token
 /** Requests at once with tokens that the upstream has not accepted lately, and without a token: of one client, and of all. */
 const maxUnknownPerClient = 128;
 const maxUnknown = 256;
@@ -33,76 +29,53 @@ const maxUnknownWaiting = 256;
 /** Look-ups at once for tokens that the upstream has not accepted lately, and tokens that wait for one; more are refused at once. */
 const maxUnknownLookUps = 16;
 const maxUnknownLookUpsWaiting = 256;
-/** How often a waiting one asks again, in milliseconds. */
-const lookUpAgainMs = 50;
-/** Tokens that are remembered as accepted; resources that are remembered as failed. */
-const maxRemembered = 4_000;
+const lookUpAgainMs = 50; // how often a waiting one asks again, in milliseconds
+const maxRemembered = 4_000; // tokens that are remembered as accepted; resources that are remembered as failed
 /** Back-off of a failed resource that has a stale entry, in milliseconds; doubled by each failure. */
 const minBackOffMs = 2_000;
 const maxBackOffMs = 60_000;
-/** Longest Retry-After that is kept as a back-off, in milliseconds. */
-const maxKeptRetryAfterMs = 3_600_000;
+const maxKeptRetryAfterMs = 3_600_000; // longest Retry-After that is kept as a back-off, in milliseconds
 /** After a request without an answer the connection is probed, at most once in so many milliseconds. */
 const probeEveryMs = 5_000;
-/** The first pause between probes that fail; doubled by each, up to `probeEveryMs`. */
-const minProbePauseMs = 500;
+const minProbePauseMs = 500; // the first pause between probes that fail; doubled by each, up to `probeEveryMs`
 
 /** Places of running requests. Only numbers and native promises, since all requests of an isolate share it. */
-class Lane {
-  readonly #most: number;
-  readonly #heldForMs: number;
-  readonly #since: Array<number> = [];
-  readonly #waiting = new Set<() => void>();
-
-  constructor(most: number, heldForMs: number) {
-    this.#most = most;
-    this.#heldForMs = heldForMs;
-  }
-
-  /** A request ended by the runtime never calls `leave`: its place expires. */
-  hasRoom(nowMs: number): boolean {
-    while (this.#since.length >= this.#most && nowMs - (this.#since[0] ?? nowMs) > this.#heldForMs) this.#since.shift();
-    return this.#since.length < this.#most;
-  }
-
-  get isUnused(): boolean {
-    return this.#since.length === 0 && this.#waiting.size === 0;
-  }
-
-  enter(nowMs: number): void {
-    this.#since.push(nowMs);
-  }
-
-  leave(enteredAtMs: number): void {
-    const index = this.#since.indexOf(enteredAtMs);
-    if (index >= 0) this.#since.splice(index, 1);
-    // A woken request looks for room itself: the runtime may have ended it.
-    for (const wake of [...this.#waiting].slice(0, this.#most - this.#since.length)) wake();
-  }
-
-  /** Resolves when there may be room, or after a time. `ended` is called then too, also of a request that the runtime has ended. */
-  wait(forMs: number, ended: () => void): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        if (this.#waiting.delete(wake)) ended();
-        resolve();
+const createLane = (most: number, heldForMs: number) => {
+  const since: Array<number> = [];
+  const waiting = new Set<() => void>();
+  return {
+    /** A request ended by the runtime never leaves: its place expires. */
+    hasRoom: (nowMs: number): boolean => {
+      while (since.length >= most && nowMs - (since[0] ?? nowMs) > heldForMs) since.shift();
+      return since.length < most;
+    },
+    isUnused: (): boolean => since.length === 0 && waiting.size === 0,
+    /** Takes a place, until the result is called. */
+    enter: (nowMs: number) => {
+      since.push(nowMs);
+      return (): void => {
+        const index = since.indexOf(nowMs);
+        if (index >= 0) since.splice(index, 1);
+        // A woken request looks for room itself: the runtime may have ended it.
+        for (const wake of [...waiting].slice(0, most - since.length)) wake();
       };
-      // It is not cleared by `wake`: a request without anything to wait for is ended as hung before its promise reaches it.
-      setTimeout(wake, forMs);
-      this.#waiting.add(wake);
-    });
-  }
-}
-
-/** Waits for room in a lane as one of a bounded number. False: the time is over, or too many wait. */
-const queueOf = (most: number) => {
-  let waiting = 0;
-  return async (lane: Lane, untilMs: number): Promise<boolean> => {
-    const leftMs = untilMs - performance.now();
-    if (leftMs <= 0 || waiting >= most) return false;
-    waiting += 1;
-    await lane.wait(leftMs, () => void (waiting -= 1));
-    return true;
+    },
+    /** Waits until there may be room, as one of those that a queue has places for. False: the time is over, or too many wait. */
+    wait: async (queue: { places: number }, untilMs: number): Promise<boolean> => {
+      const leftMs = untilMs - performance.now();
+      if (leftMs <= 0 || queue.places === 0) return false;
+      queue.places -= 1;
+      await new Promise<void>((resolve) => {
+        const wake = (): void => {
+          if (waiting.delete(wake)) queue.places += 1;
+          resolve();
+        };
+        // It is not cleared by `wake`: a request without anything to wait for is ended as hung before its promise reaches it.
+        setTimeout(wake, leftMs);
+        waiting.add(wake);
+      });
+      return true;
+    },
   };
 };
 
@@ -118,18 +91,18 @@ export const createAdmission = (
   onChange: (state: "open" | "closed") => void,
   isPublic: boolean,
 ) => {
-  const newLane = (most: number): Lane => new Lane(most, maxWaitMs * 2);
+  const newLane = (most: number) => createLane(most, maxWaitMs * 2);
   const lookUps = newLane(maxUnknownLookUps);
   const unknown = newLane(maxUnknown);
-  const lanes = new Map<string, Lane>();
-  const laneOf = (name: string): Lane | undefined => (name === "unknown" ? unknown : lanes.get(name));
-  const addLane = (name: string): Lane => {
+  const lanes = recentOf<ReturnType<typeof createLane>>(maxRemembered);
+  const laneOf = (name: string) => (name === "unknown" ? unknown : lanes.get(name));
+  const addLane = (name: string) => {
     const lane = newLane(name.startsWith("client/") ? maxUnknownPerClient : maxPerIdentity);
-    remember(lanes, name, lane);
+    lanes.set(name, lane);
     return lane;
   };
-  const knownQueue = queueOf(maxKnownWaiting);
-  const unknownQueue = queueOf(maxUnknownWaiting);
+  const knownQueue = { places: maxKnownWaiting };
+  const unknownQueue = { places: maxUnknownWaiting };
   /** Tokens that wait for a look-up, and until when, by performance.now(). */
   const tokens = new Map<string, number>();
   const isTooManyTokens = (token: string): boolean => {
@@ -139,10 +112,10 @@ export const createAdmission = (
     return tokens.size >= maxUnknownLookUpsWaiting;
   };
   /** Retry budgets of accepted tokens, and the one of all others. */
-  const known = new Map<string, RetryBudget>();
+  const known = recentOf<RetryBudget>(maxRemembered);
   const sharedBudget = new RetryBudget();
   /** `isFailure`: a request for the resource failed, and none has been answered since. */
-  const backOffs = new Map<string, { untilMs: number; backOffMs: number; isFailure: boolean }>();
+  const backOffs = recentOf<{ untilMs: number; backOffMs: number; isFailure: boolean }>(maxRemembered);
   let isDown = false;
   /** Whether the last failure is too old to say that the upstream is down; until the next probe has ended. */
   let isUnknown = false;
@@ -150,7 +123,6 @@ export const createAdmission = (
   let failedAtMs = Number.NEGATIVE_INFINITY;
   let pauseMs = probeEveryMs;
   let answers = 0;
-
   const answered = (): void => {
     answers += 1;
     if (!isDown) return;
@@ -159,7 +131,6 @@ export const createAdmission = (
     pauseMs = probeEveryMs;
     onChange("closed");
   };
-
   const denied = (nowMs: number, { orStale }: Applicant): Denied | undefined => {
     if (!isDown) return undefined;
     // No probe is under way, and none was sent for longer than any pause.
@@ -169,25 +140,21 @@ export const createAdmission = (
     if (untilProbeMs > 0 && !isUnknown) return { problem: "known-to-be-down", retryAfterMs: untilProbeMs };
     return orStale ? { problem: "known-to-be-down", retryAfterMs: pauseMs } : undefined;
   };
-
   const backOff = (request: Applicant, isFailure = false, retryAfterMs = 0): void => {
     const name = resourceKeyOf(request);
     const before = backOffs.get(name)?.backOffMs;
     const backOffMs = before === undefined ? minBackOffMs : Math.min(maxBackOffMs, before * 2);
     const untilMs = now() + Math.max(backOffMs, Math.min(maxKeptRetryAfterMs, retryAfterMs));
-    remember(backOffs, name, { untilMs, backOffMs, isFailure });
+    backOffs.set(name, { untilMs, backOffMs, isFailure });
   };
-
   const isFailing = (request: Applicant): boolean => backOffs.get(resourceKeyOf(request))?.isFailure === true;
-
   return {
     isDown: () => isDown,
     isFailing,
     backOff,
     /** Whether a stale entry of the resource must not be validated in the background yet. */
     isBackingOff: (request: Applicant): boolean => (backOffs.get(resourceKeyOf(request))?.untilMs ?? 0) > now(),
-    knows: (owner: string | undefined): boolean => owner !== undefined && known.has(owner),
-
+    knows: (owner: string | undefined): boolean => owner !== undefined && known.get(owner) !== undefined,
     /** Looks up the entries of a token not accepted lately: made-up ones have a queue of their own. Undefined if too many wait. */
     lookUp: async <A>(token: string, isKnown: () => boolean, work: () => Promise<A>): Promise<A | undefined> => {
       const untilMs = performance.now() + maxWaitMs;
@@ -199,18 +166,14 @@ export const createAdmission = (
         await new Promise((resolve) => setTimeout(resolve, Math.min(leftMs, lookUpAgainMs)));
         tokens.delete(token);
       }
-      const enteredAtMs = now();
-      lookUps.enter(enteredAtMs);
-      return work().finally(() => lookUps.leave(enteredAtMs));
+      return work().finally(lookUps.enter(now()));
     },
-
     /** Waits for a place: call `leave` when the request has ended, with the Retry-After of an error in milliseconds. */
     enter: async (request: Applicant) => {
       const who = userOf(request);
-      const isKnown = known.has(who);
+      const isKnown = known.get(who) !== undefined;
       const all = isKnown ? [who] : [who, `client/${request.client}`, "unknown"];
       const names = isPublic && request.owner === undefined ? [] : all;
-      const wait = isKnown ? knownQueue : unknownQueue;
       const untilMs = performance.now() + maxWaitMs;
       for (;;) {
         const refusal = denied(now(), request);
@@ -219,32 +182,30 @@ export const createAdmission = (
         const lane = full === undefined ? undefined : laneOf(full);
         if (lane === undefined) break;
         const problem = full === who ? "busy" : "crowded";
-        if (!(await wait(lane, untilMs))) return { problem } satisfies Denied;
+        if (!(await lane.wait(isKnown ? knownQueue : unknownQueue, untilMs))) return { problem } satisfies Denied;
       }
-      const enteredAtMs = now();
-      const entered = names.map((name) => [name, laneOf(name) ?? addLane(name)] as const);
-      for (const [, lane] of entered) lane.enter(enteredAtMs);
+      const entered = names.map((name) => {
+        const lane = laneOf(name) ?? addLane(name);
+        return { name, lane, leaveLane: lane.enter(now()) };
+      });
       return {
         /** The resource failed and has not succeeded since: it is requested once, without retries. */
         isFailing: isFailing(request),
         budget: known.get(who) ?? sharedBudget,
         leave: (ending: Ending, retryAfterMs?: number): void => {
-          for (const [name, lane] of entered) {
-            lane.leave(enteredAtMs);
-            if (lane.isUnused && lanes.get(name) === lane) lanes.delete(name);
+          for (const { name, lane, leaveLane } of entered) {
+            leaveLane();
+            if (lane.isUnused() && lanes.get(name) === lane) lanes.delete(name);
           }
           const isFailure = ending === "failed" || ending === "unanswered";
           const isRead = request.isWrite !== true;
           if (isRead && (isFailure || retryAfterMs !== undefined)) backOff(request, isFailure, retryAfterMs);
           else if (isRead) backOffs.delete(resourceKeyOf(request));
-          if (ending === "accepted" && request.owner !== undefined) {
-            remember(known, who, known.get(who) ?? new RetryBudget());
-          }
+          if (ending === "accepted" && request.owner !== undefined) known.set(who, known.get(who) ?? new RetryBudget());
           if (ending !== "unanswered") answered();
         },
       };
     },
-
     /** Probes the connection after a request without a response, or before rejecting one; not more often than the limits allow. */
     probe: async (send: () => Promise<unknown>): Promise<void> => {
       if (now() - probedAtMs < pauseMs) return;
@@ -267,15 +228,4 @@ export const createAdmission = (
 
 /** The user of a request: by its token, else by its address. */
 export const userOf = ({ owner, client }: Pick<Applicant, "owner" | "client">): string => owner ?? `without/${client}`;
-
 const resourceKeyOf = (request: Applicant): string => `${userOf(request)} ${request.resource}`;
-
-/** Puts a value in as the latest one; the first ones are removed where there are too many. */
-export const remember = <A>(map: Map<string, A>, key: string, value: A, most = maxRemembered): void => {
-  map.delete(key);
-  map.set(key, value);
-  for (const oldest of map.keys()) {
-    if (map.size <= most) break;
-    map.delete(oldest);
-  }
-};

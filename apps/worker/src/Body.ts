@@ -1,27 +1,15 @@
 // Bodies in memory, bounded per isolate and per user.
 
-/** Most bytes of bodies in transit in an isolate. Stored responses are counted separately. */
-export const maxBodyBytesUnderWay = 24 * 1024 * 1024;
-/** The share of one user, or of one client without a token. */
-export const maxBodyBytesPerUser = 6 * 1024 * 1024;
-/** Longest body that is read as a whole, and may be stored. Longer ones are streamed, and stored nowhere. */
-export const maxBufferedBytes = 4 * 1024 * 1024;
-/** Shorter bodies are not counted: the buffers of the connection take them. */
-const minCountedBytes = 64 * 1024;
-/** Bytes count as released after this time, in milliseconds, since the runtime may end a request silently. */
-const maxHeldMs = 600_000;
+export const maxBodyBytesUnderWay = 24 * 1024 * 1024; // in transit in an isolate; stored responses are counted separately
+export const maxBodyBytesPerUser = 6 * 1024 * 1024; // the share of one user, or of one client without a token
+const maxBufferedBytes = 4 * 1024 * 1024; // read as a whole, and perhaps stored; longer bodies are streamed, and stored nowhere
+const minCountedBytes = 64 * 1024; // shorter bodies are not counted: the buffers of the connection take them
+const maxHeldMs = 600_000; // then bytes count as released, since the runtime may end a request silently
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 
-export interface Lease {
-  /** False: so many more bytes are beyond the share of the user, or beyond the whole. */
-  readonly grow: (bytes: number) => boolean;
-  /** False: nobody holds it any more. */
-  readonly hold: () => boolean;
-  readonly release: () => void;
-}
-
 export type BodyBudget = ReturnType<typeof createBodyBudget>;
+export type Lease = ReturnType<BodyBudget["lease"]>;
 
 export const createBodyBudget = (now: () => number) => {
   const byUser = new Map<string, number>();
@@ -34,7 +22,7 @@ export const createBodyBudget = (now: () => number) => {
     if (ofUser > 0) byUser.set(user, ofUser);
     else byUser.delete(user);
   };
-  const lease = (user: string): Lease => {
+  const lease = (user: string) => {
     let held = 0;
     let holders = 1;
     const end = (): void => {
@@ -45,7 +33,8 @@ export const createBodyBudget = (now: () => number) => {
     };
     ends.set(end, now() + maxHeldMs);
     return {
-      grow: (bytes) => {
+      /** False: so many more bytes are beyond the share of the user, or beyond the whole. */
+      grow: (bytes: number): boolean => {
         for (const [endOther, untilMs] of ends) {
           if (now() < untilMs) break;
           endOther();
@@ -56,8 +45,9 @@ export const createBodyBudget = (now: () => number) => {
         held += bytes;
         return true;
       },
-      hold: () => holders > 0 && ++holders > 0,
-      release: () => {
+      /** False: nobody holds it any more. */
+      hold: (): boolean => holders > 0 && ++holders > 0,
+      release: (): void => {
         if (--holders === 0) end();
       },
     };
@@ -132,34 +122,33 @@ declare const IdentityTransformStream: new () => TransformStream<Uint8Array, Byt
 /** A stream of a known length: the runtime announces it in Content-Length. */
 declare const FixedLengthStream: new (length: number) => TransformStream<Uint8Array, Bytes>;
 
-/** A body of a request, of the length that it had; `passed` is called with the bytes of each chunk that was taken, `ended` after the last. */
+/** A stream of chunks. Where one side ends early, the other does too; `ended` never rejects. */
+const streamOf = (chunks: AsyncIterable<Bytes>, length: number) => {
+  const { readable, writable } = new FixedLengthStream(length);
+  const pump = async (): Promise<void> => {
+    const writer = writable.getWriter();
+    try {
+      for await (const chunk of chunks) await writer.write(chunk);
+      await writer.close();
+    } catch (error) {
+      await writer.abort(error).catch(() => {});
+    }
+  };
+  return { readable, ended: pump() };
+};
+
+/** A body of a request, of the length that it had; `passed` is called with the bytes of each chunk, `flush` after the last. */
 export const watchBody = (
   body: ReadableStream<Bytes>,
   length: string | null,
-  { passed, ended }: { readonly passed: (bytes: number) => void; readonly ended: () => void },
-) => {
-  const { readable, writable } =
-    length === null ? new IdentityTransformStream() : new FixedLengthStream(Number(length));
-  const watched = async function* () {
-    for await (const chunk of body) {
-      yield chunk;
-      passed(chunk.byteLength);
-    }
-    ended();
+  { passed, flush }: { readonly passed: (bytes: number) => void; readonly flush: () => void },
+): ReadableStream<Bytes> => {
+  const transform = (chunk: Bytes, controller: TransformStreamDefaultController<Bytes>): void => {
+    controller.enqueue(chunk);
+    passed(chunk.byteLength);
   };
-  void pump(watched(), writable);
-  return readable;
-};
-
-/** Writes chunks one after the other. Where one side ends early, the other does too. Never rejects. */
-const pump = async (chunks: AsyncIterable<Bytes>, writable: WritableStream<Uint8Array>): Promise<void> => {
-  const writer = writable.getWriter();
-  try {
-    for await (const chunk of chunks) await writer.write(chunk);
-    await writer.close();
-  } catch (error) {
-    await writer.abort(error).catch(() => {});
-  }
+  const watched = body.pipeThrough(new TransformStream<Bytes, Bytes>({ transform, flush }));
+  return length === null ? watched : watched.pipeThrough(new FixedLengthStream(Number(length)));
 };
 
 /** The bytes as a body, counted until the client took them, once for all who take the same. Undefined: beyond the user's share. */
@@ -179,9 +168,9 @@ export const sendBytes = (
     }
     answer.lease = lease;
   }
-  const { readable, writable } = new FixedLengthStream(bytes.byteLength);
   const pieces = async function* () {
     for (let at = 0; at < bytes.byteLength; at += minCountedBytes) yield bytes.subarray(at, at + minCountedBytes);
   };
-  return { body: readable, work: pump(pieces(), writable).finally(lease.release) };
+  const { readable, ended } = streamOf(pieces(), bytes.byteLength);
+  return { body: readable, work: ended.finally(lease.release) };
 };

@@ -1,13 +1,12 @@
 // Identity of a request, its stored entries, and the cache decision.
 import { requestIdFrom } from "@bytenite-engines/core/wire";
 import { hopByHopNames, parseRange, sliceOf } from "@bytenite-engines/http-cache";
-import type { CacheOutcome, CacheRequest, EvaluateResult, HttpCache } from "@bytenite-engines/http-cache";
+import type { CacheOutcome, CacheRequest, HttpCache } from "@bytenite-engines/http-cache";
 import { userOf, type Applicant } from "./Admission.ts";
 import { otherForm, rangeFor, type Entry } from "./Entry.ts";
 import type { Identity } from "./Identity.ts";
 import type { Isolate } from "./Isolate.ts";
-import { clientOf, tooLong, upstreamUrlOf, type ParsedRequest } from "./Request.ts";
-import type { Recipient, RequestContext } from "./Response.ts";
+import { clientOf, tooLong, upstreamUrlOf, type ParsedRequest, type RequestContext } from "./Request.ts";
 import { nobody } from "./Store.ts";
 
 /** Request headers that are forwarded for endpoints; all others are dropped. */
@@ -15,30 +14,12 @@ export const forwardedFields: ReadonlyArray<string> =
   "authorization baggage traceparent tracestate user-agent x-d1-bookmark".split(" ");
 
 /** A parsed request, its user, and the cache rules that apply to it. */
-export interface Reader extends Recipient {
-  readonly cache: HttpCache;
-  /** Undefined without a token, or when it has expired. */
-  readonly identity: Identity | undefined;
-  /** Owner of the entries that it may use and store; undefined: none. */
-  readonly owner: string | undefined;
-  readonly isolate: Isolate;
-  readonly found: ReadonlyArray<Entry>;
-}
-
-export interface Plan extends Reader {
-  readonly asRead: CacheRequest & { readonly url: string };
-  readonly applicant: Applicant;
-  readonly decision: EvaluateResult<Entry>;
-  /** The stored entry for the request, if any: a 200 to HEAD updates it (RFC 9111, 4.3.5). */
-  readonly selected: Entry | undefined;
-  /** The same, where the request validates it. */
-  readonly validated: Entry | undefined;
-  readonly send: Headers;
-  readonly requestId: string;
-}
+export type Reader = Awaited<ReturnType<typeof look>>;
+/** The same with the decision of the cache rules. */
+export type Plan = ReturnType<typeof decide>;
 
 /** Looks up the stored entries of a request, in memory and in the Cache API: fresh ones first. */
-export const look = async (request: ParsedRequest, isolate: Isolate, context: RequestContext): Promise<Reader> => {
+export const look = async (request: ParsedRequest, isolate: Isolate, context: RequestContext) => {
   const { method, headers, route, token, representation, control } = request;
   const { config, identities, caches, store, budget, now } = isolate;
   const isRead = method === "GET" || method === "HEAD";
@@ -48,11 +29,14 @@ export const look = async (request: ParsedRequest, isolate: Isolate, context: Re
   const isHopByHop = headers.has("connection") && hopByHopNames(headers).has("authorization");
   const isForwarded = token !== undefined && !isShared && !isHopByHop;
   const known = isForwarded ? (identities.recall(token) ?? (await identities.of(token))) : undefined;
+  // Undefined without a token, or when it has expired.
   const identity = known !== undefined && known.expiresAtMs > now() ? known : undefined;
+  // Owner of the entries that it may use and store; undefined: none.
   const owner = isShared ? nobody : isRead ? identity?.digest : undefined;
   const user = identity?.digest ?? userOf({ owner: undefined, client: clientOf(headers) });
   const found: Array<Entry> = [];
-  const reader = { request, cache: caches[route.endpoint], identity, owner, user, budget, isolate, context, found };
+  const cache: HttpCache = caches[route.endpoint];
+  const reader = { request, cache, identity, owner, user, budget, isolate, context, found };
   if (owner === undefined) return reader;
   // Notes and entries are read from the Cache API at the same time.
   const notes = identity !== undefined && store.areNotesDue(identity) ? store.readNotes(identity) : undefined;
@@ -68,29 +52,28 @@ export const look = async (request: ParsedRequest, isolate: Isolate, context: Re
   return reader;
 };
 
-export const decide = (reader: Reader): Plan => {
+export const decide = (reader: Reader) => {
   const { request, cache, identity, isolate, found } = reader;
   const { method, headers, route } = request;
   const nowMs = isolate.now();
   const url = upstreamUrlOf(route, isolate.config.upstreamUrl);
   // Conditions for endpoints refer to the proxy's own entity tags.
-  const asRead = route.endpoint === "other" ? { url, method, headers } : { url, headers: forwardedOf(request) };
+  const asRead: CacheRequest & { readonly url: string } =
+    route.endpoint === "other" ? { url, method, headers } : { url, headers: forwardedOf(request) };
   const decision = cache.evaluate(asRead, found, nowMs);
   const { action } = decision;
+  // The stored entry for the request, if any: a 200 to HEAD updates it (RFC 9111, 4.3.5).
   const selected = "entry" in decision ? decision.entry : undefined;
   const isStaleUsable = selected !== undefined && cache.staleIfError(asRead, selected, undefined, nowMs) !== undefined;
   const orStale = action === "stale" || isStaleUsable;
   const isRead = method === "GET" || method === "HEAD";
-  return {
-    ...reader,
-    asRead,
-    applicant: { owner: identity?.digest, client: clientOf(headers), resource: url, orStale, isWrite: !isRead },
-    decision,
-    selected,
-    validated: action === "forward" ? undefined : selected,
-    send: "send" in decision ? decision.send : new Headers(),
-    requestId: requestIdFrom(headers.get("x-request-id")),
-  };
+  const client = clientOf(headers);
+  const applicant: Applicant = { owner: identity?.digest, client, resource: url, orStale, isWrite: !isRead };
+  // The stored entry, where the request validates it.
+  const validated = action === "forward" ? undefined : selected;
+  const send = "send" in decision ? decision.send : new Headers();
+  const requestId = requestIdFrom(headers.get("x-request-id"));
+  return { ...reader, asRead, applicant, decision, selected, validated, send, requestId };
 };
 
 /** Whether the upstream failed lately, so that a stale entry is served at once, and validated in the background. */
@@ -112,10 +95,8 @@ const forwardedOf = ({ headers, cacheControl }: ParsedRequest): Record<string, s
 const holdsRange = (entry: Entry, part: NonNullable<Entry["part"]>, { method, headers }: ParsedRequest): boolean => {
   const field = rangeFor(method, headers, entry);
   const range = parseRange(field);
-  return (
-    field === part.askedRange ||
-    (range !== undefined && typeof sliceOf(range, part, entry.bytes.byteLength) === "object")
-  );
+  const slice = range && sliceOf(range, part, entry.bytes.byteLength);
+  return field === part.askedRange || typeof slice === "object";
 };
 
 /** An entry found before an `await`; undefined if meanwhile its token expired or was revoked, or it was purged. */

@@ -1,10 +1,12 @@
-// Stored entries: fields, formats, encryption.
-import { formatOf, schemaDigestHeader, type Format, type ReadName } from "@bytenite-engines/core/wire";
+// Stored entries: fields, bodies, formats, encryption.
+import { createRegistry, equals, type DescMessage, type Message } from "@bufbuild/protobuf";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { decode, decodeJson, encode, endpoints, formatOf, schemaDigestHeader } from "@bytenite-engines/core/wire";
+import { schemaDigests, type Format, type ReadName } from "@bytenite-engines/core/wire";
 import { freshnessOf, responseDirectives, splitList, timeToLive, withVary } from "@bytenite-engines/http-cache";
 import type { CacheEntry, ExchangeTimes, Freshness, StoredPart } from "@bytenite-engines/http-cache";
 import { joined, type Bytes, type Lease } from "./Body.ts";
 import { base64url } from "./Identity.ts";
-import { transcode } from "./Transcoding.ts";
 
 type Fields = ReadonlyArray<readonly [name: string, value: string]>;
 
@@ -23,33 +25,26 @@ export interface Answer {
   readonly status: number;
   readonly statusText?: string | undefined;
   readonly endpoint: ReadName | "other";
-  /** The requested format: part of the key. */
-  readonly askedFormat: Format;
+  readonly askedFormat: Format; // the requested format: part of the key
   /** The form of the bytes; undefined for a Content-Type that is neither, and for other paths. */
   readonly format: Format | undefined;
-  /** Fields for clients, without what changes with time or with the request; Age as received. */
-  readonly client: Fields;
+  readonly client: Fields; // fields for clients, without what changes with time or with the request; Age as received
   readonly bytes: Bytes;
-  /** Where the bytes are too long to be read as a whole. */
-  readonly stream?: ReadableStream<Bytes> | undefined;
+  readonly stream?: ReadableStream<Bytes> | undefined; // where the bytes are too long to be read as a whole
   readonly freshness: Freshness | undefined;
-  /** The bytes in memory, while the request that fetched them is under way. */
-  lease?: Lease | undefined;
+  lease?: Lease | undefined; // the bytes in memory, while the request that fetched them is under way
 }
 
 export interface Entry extends Answer, CacheEntry {
   readonly status: number;
   readonly freshness: Freshness;
-  /** Digest of the owner's token; empty: everybody's. */
-  readonly owner: string;
-  /** Names of the engines that it contains; null: unknown, perhaps any. */
-  readonly names: ReadonlyArray<string> | null;
+  readonly owner: string; // digest of the owner's token; empty: everybody's
+  readonly names: ReadonlyArray<string> | null; // names of the engines that it contains; null: unknown, perhaps any
   /** When the upstream was asked for it, or last confirmed it, in milliseconds since the epoch. */
   readonly fetchedAtMs: number;
   /** Of a 206: the part that the bytes are, and the Range of its request. */
   readonly part?: (StoredPart & { readonly askedRange: string }) | undefined;
-  /** The other format, once requested; "none": it cannot be made. */
-  other?: Entry | "none" | undefined;
+  other?: Entry | "none" | undefined; // the other format, once requested; "none": it cannot be made
   /** Head of the last response from memory: it is the same within a second of its age. */
   prepared?: { readonly second: number; readonly mediaType: string; readonly head: Response } | undefined;
 }
@@ -73,13 +68,10 @@ const forShared = /^(?:private|public|s-maxage)$/;
 const clientOptions = { shared: false, apparentAge: false };
 
 export interface OwnFields {
-  /** Lifetime for browsers, in milliseconds, where the upstream states none. */
-  readonly browserMs?: number;
-  /** What this cache may do with the response, where it may store it. */
-  readonly freshness?: Freshness | undefined;
+  readonly browserMs?: number; // lifetime for browsers, in milliseconds, where the upstream states none
+  readonly freshness?: Freshness | undefined; // what this cache may do with the response, where it may store it
   readonly etag?: string | undefined;
-  /** Whether the response is unusable, so that no client is to store it. */
-  readonly isLost?: boolean | undefined;
+  readonly isLost?: boolean | undefined; // whether the response is unusable, so that no client is to store it
 }
 
 /** The fields of a response for one client: no other cache may share it. `own` is undefined for other paths. */
@@ -104,7 +96,6 @@ export const clientFields = (status: number, received: Headers, times: ExchangeT
 };
 
 const directiveIn = (directive: string): string => (directive.split("=", 1)[0] ?? "").trim().toLowerCase();
-
 const maxAge = (ms: number): string => `private, max-age=${Math.floor(ms / 1000)}`;
 
 /** Cache-Control for one client: as sent, else by Expires, else the lifetime for browsers, or less where this cache has less. */
@@ -141,6 +132,71 @@ export const hasValidator = (fields: Fields): boolean =>
 export const strongEtag = async (bytes: Bytes, format: Format | undefined): Promise<string> => {
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).subarray(0, 16);
   return `"${format?.slice(0, 1) ?? "o"}${base64url(hash)}"`;
+};
+
+const fatalUtf8 = new TextDecoder("utf-8", { fatal: true });
+const schemaOf = (endpoint: ReadName): DescMessage => endpoints[endpoint].response;
+
+/** Whether an answer names our schema, so that its field numbers are known. */
+const isOurs = (endpoint: ReadName, digest: string | null | undefined): boolean =>
+  digest === schemaDigests[schemaOf(endpoint).typeName];
+
+/** Names of the engines in a body; null: unknown. Undefined: neither a JSON object nor protobuf field after field to the last byte. */
+export const namesOf = (
+  endpoint: ReadName,
+  format: Format | undefined,
+  bytes: Uint8Array,
+  digest: string | null,
+): ReadonlyArray<string> | null | undefined => {
+  try {
+    if (bytes.byteLength === 0) return undefined;
+    if (format !== "protobuf") {
+      const value: unknown = JSON.parse(fatalUtf8.decode(bytes));
+      return typeof value === "object" && value !== null && !Array.isArray(value) ? namesIn(value) : undefined;
+    }
+    const reader = new BinaryReader(bytes);
+    while (reader.pos < reader.len) {
+      const [number, type] = reader.tag();
+      reader.skip(type, number);
+    }
+    return isOurs(endpoint, digest) ? namesIn(decode(schemaOf(endpoint), bytes, "protobuf")) : null;
+  } catch {
+    return undefined;
+  }
+};
+
+const namesIn = (value: object): ReadonlyArray<string> => {
+  const { name, engines } = value as { readonly name?: unknown; readonly engines?: unknown };
+  const listed = Array.isArray(engines) ? engines.map((engine: { name?: unknown } | null) => engine?.name) : [];
+  return [...new Set([name, ...listed].filter((each) => typeof each === "string"))];
+};
+
+/** The bytes in the other form; undefined without our schema's digest, or where something would be lost: it has to read back equal. */
+export const transcode = (
+  endpoint: ReadName,
+  bytes: Uint8Array<ArrayBuffer>,
+  from: Format,
+  digest: string | null | undefined,
+): Uint8Array<ArrayBuffer> | undefined => {
+  if (!isOurs(endpoint, digest) || bytes.byteLength === 0) return undefined;
+  const schema = schemaOf(endpoint);
+  const to = from === "protobuf" ? "json" : "protobuf";
+  try {
+    const message = from === "protobuf" ? decode(schema, bytes, "protobuf") : fromJson(schema, bytes);
+    const transcoded = message && encode(schema, message, to);
+    // Not everything survives JSON: a negative zero does not, nor does a field that the schema does not have.
+    return transcoded &&
+      equals(schema, decode(schema, transcoded, to), message, { unknown: true, registry: createRegistry() })
+      ? transcoded
+      : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+const fromJson = (schema: DescMessage, bytes: Uint8Array): Message | undefined => {
+  const { message, unknownFields } = decodeJson(schema, JSON.parse(fatalUtf8.decode(bytes)));
+  return unknownFields.size > 0 ? undefined : message;
 };
 
 export const otherForm = (format: Format): Format => (format === "json" ? "protobuf" : "json");
@@ -205,22 +261,17 @@ export const rangeFor = (method: string, asked: Headers, { headers }: Entry): st
 
 export const isFresh = (entry: Entry, nowMs: number): boolean => timeToLive(entry.freshness, nowMs) > 0;
 
-/** What is counted for an entry besides its bytes: objects, maps, fields of so many characters. Measured, rounded up. */
-const entryOverheadBytes = 2_000;
-const usualFieldCharacters = 2_000;
+/** What is counted for an entry besides its bytes and its fields: objects and maps. Measured, rounded up. */
+const entryOverheadBytes = 1_200;
 
 export const sizeOf = ({ bytes, headers, client, other }: Entry): number => {
-  let characters = 0;
-  for (const fields of [headers, client]) for (const [name, value] of fields) characters += name.length + value.length;
-  const beyond = Math.max(0, characters - usualFieldCharacters);
-  const ofOther = other === undefined || other === "none" ? 0 : sizeOf(other);
-  return bytes.byteLength + entryOverheadBytes + beyond + ofOther;
+  const characters = [...headers, ...client].reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+  return bytes.byteLength + entryOverheadBytes + characters + (typeof other === "object" ? sizeOf(other) : 0);
 };
 
 /** Bytes of the initialisation vector of AES-GCM (NIST SP 800-38D, 8.2.2: random, 96 bits), and of the length of the text. */
 const ivBytes = 12;
 const lengthBytes = 4;
-
 const utf8 = new TextEncoder();
 const utf8Reader = new TextDecoder();
 

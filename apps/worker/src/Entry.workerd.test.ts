@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { entryWith } from "../test/entry.ts";
-import { Identities, maxIdentities, tokenOf, type Identity } from "./Identity.ts";
+import { createIdentities, maxIdentities, tokenOf, type Identity } from "./Identity.ts";
 import { decryptEntry, encryptEntry, type Entry } from "./Entry.ts";
 
-const identities = new Identities();
+const identities = createIdentities();
 const seal = (key: string, entry: Entry, { key: secret }: Identity) => encryptEntry(key, entry, secret);
 const open = (key: string, bytes: ArrayBuffer, identity: Identity) =>
   decryptEntry(key, bytes, identity.key, identity.digest);
@@ -42,7 +42,7 @@ test("identities are remembered, distinguished by the whole token, and bounded",
   const [a, b] = [await identities.of("token-a"), await identities.of("token-b")];
   expect(a.digest).not.toBe(b.digest);
   expect(a.digest).not.toContain("token");
-  const many = new Identities();
+  const many = createIdentities();
   const first = await many.of("first");
   for (let index = 0; index < maxIdentities; index++) await many.of(`t${index}`);
   expect(many.recall("first")).toBeUndefined();
@@ -58,8 +58,8 @@ test.each([
 });
 
 test("a server secret changes digest and key, and the previous one still opens what it closed", async () => {
-  const before = await new Identities(["first-secret-0123"]).of("alice");
-  const after = await new Identities(["second-secret-012", "first-secret-0123"]).of("alice");
+  const before = await createIdentities(["first-secret-0123"]).of("alice");
+  const after = await createIdentities(["second-secret-012", "first-secret-0123"]).of("alice");
   const plain = await identities.of("alice");
   expect(new Set([before.digest, after.digest, plain.digest]).size).toBe(3);
   expect(after.previous?.digest).toBe(before.digest);

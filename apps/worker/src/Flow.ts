@@ -6,79 +6,81 @@ import type { CacheEntry, CacheOutcome, Freshness } from "@bytenite-engines/http
 import { adminPrefix, answerAdmin } from "./Admin.ts";
 import type { Config } from "./Config.ts";
 import { decide, forwardedFields, isServedAfterFailure, look, usableNow, type Plan, type Reader } from "./Decision.ts";
-import { asDecoded, clientFields, fieldIn, formatIn, formOf, hasForm, hasValidator, strongEtag } from "./Entry.ts";
+import {
+  asDecoded,
+  clientFields,
+  fieldIn,
+  formatIn,
+  formOf,
+  hasForm,
+  hasValidator,
+  namesOf,
+  strongEtag,
+} from "./Entry.ts";
 import { notPassedOn, type Answer, type Entry, type OwnFields } from "./Entry.ts";
 import { ownersOf, type Identity } from "./Identity.ts";
 import type { Exchanged, Fetched, Isolate } from "./Isolate.ts";
 import { isLogged, logError, logLine, type Received, type RequestOutcome, type Result } from "./Log.ts";
-import { otherRoute, parseRequest, proxyName, proxyStatus, refusal, refuse, routeOf } from "./Request.ts";
+import { otherRoute, parseRequest, proxyName, refusal, refuse, routeOf } from "./Request.ts";
 import { targetOf, tooLong, tooLongHeader, withHop } from "./Request.ts";
-import type { ErrorResponse, ParsedRequest, Route } from "./Request.ts";
-import { allowOrigin, respond, respondFromMemory, respondOptions, type RequestContext } from "./Response.ts";
+import type { ErrorResponse, ParsedRequest, RequestContext, Route } from "./Request.ts";
+import { allowOrigin, respond, respondFromMemory, respondOptions } from "./Response.ts";
 import { cacheKey, nobody } from "./Store.ts";
-import { namesOf } from "./Transcoding.ts";
-import { errorTypes, isOutage, unavailable, type UpstreamAnswer, type UpstreamRequest } from "./Upstream.ts";
+import { isOutage, proxyStatusOf, unavailable, type UpstreamAnswer, type UpstreamRequest } from "./Upstream.ts";
 
 /** Answers any request; synchronously on a hit in memory. */
 export const handle = (request: Request, isolate: Isolate, context: RequestContext): Response | Promise<Response> => {
   const target = targetOf(request.url);
   if (target.startsWith(adminPrefix)) return answerAdmin(request, target, isolate);
   const { method, headers } = request;
-  const received = { request, method, headers, target, startedAtMs: isolate.now() };
-  const outcome = answer(received, isolate, context);
-  return outcome instanceof Promise
-    ? outcome.then((settled) => finish(settled, received, isolate))
-    : finish(outcome, received, isolate);
-};
-
-const answer = (
-  { request, method, headers, target, startedAtMs }: Received,
-  isolate: Isolate,
-  context: RequestContext,
-) => {
   const { allowedOrigins, forwardedPaths } = isolate.config;
+  const startedAtMs = isolate.now();
+  const finished = (outcome: RequestOutcome): Response =>
+    finish(outcome, { request, method, headers, target, startedAtMs }, isolate);
   const notAsked = { result: "refused", bytes: 0 } as const;
   if (method === "OPTIONS") {
-    return { ...notAsked, response: respondOptions(headers, allowedOrigins, forwardedPaths.length > 0) };
+    return finished({ ...notAsked, response: respondOptions(headers, allowedOrigins, forwardedPaths.length > 0) });
   }
   const parsed = parseRequest(method, headers, target, isolate.config);
-  if ("status" in parsed) return { ...notAsked, response: refuse(parsed, headers.get("accept"), method !== "HEAD") };
-  return fromMemory(parsed, startedAtMs, isolate, context) ?? fromCache(parsed, request.body, isolate, context);
+  if ("status" in parsed) {
+    return finished({ ...notAsked, response: refuse(parsed, headers.get("accept"), method !== "HEAD") });
+  }
+  const hit = fromMemory(parsed, startedAtMs, isolate, context);
+  return hit === undefined ? fromCache(parsed, request.body, isolate, context).then(finished) : finished(hit);
 };
 
 /** Adds headers that do not depend on the cache; logs and counts the response. */
 const finish = (made: RequestOutcome, received: Received, isolate: Isolate): Response => {
   const { config, metrics, analytics, now } = isolate;
   const { method, headers, startedAtMs } = received;
-  const { response, result, upstream } = made;
+  const { response, result, route, upstream } = made;
   const { status } = response;
-  const bytes = bytesSent(made, method, status);
+  const bytes = bytesSent(made, method);
   const outcome = bytes === made.bytes ? made : { ...made, bytes };
   const durationMs = now() - startedAtMs;
   if (upstream !== undefined && upstream.attempts > 0) {
     response.headers.append("server-timing", `upstream;dur=${upstream.durationMs}`);
   }
-  const { allowedOrigins } = config;
-  if (method !== "OPTIONS") allowOrigin(response, headers, allowedOrigins);
+  if (method !== "OPTIONS") allowOrigin(response, headers, config.allowedOrigins);
   metrics.observe(outcome, status, durationMs);
   const isInLog = isLogged(config.logLevel, result, status);
   const given = headers.get("x-request-id");
   // Hits that are not logged get no id of their own.
-  const requestId = outcome.requestId ?? (given !== null || isInLog ? requestIdFrom(given) : undefined);
+  const requestId = made.requestId ?? (given !== null || isInLog ? requestIdFrom(given) : undefined);
   if (requestId !== undefined) response.headers.set("x-request-id", requestId);
   if (isInLog) console.log(logLine(received, outcome, requestId, durationMs));
   analytics?.writeDataPoint({
-    indexes: [outcome.route?.endpoint ?? "none"],
+    indexes: [route?.endpoint ?? "none"],
     blobs: [result, `${status}`, response.headers.get("content-type") ?? "", upstream?.problem ?? ""],
-    doubles: [durationMs, outcome.bytes, upstream?.durationMs ?? 0],
+    doubles: [durationMs, bytes, upstream?.durationMs ?? 0],
   });
   return response;
 };
 
 /** Bytes of the body that is sent: none without content, and of a part only its own. */
-const bytesSent = ({ response, bytes }: RequestOutcome, method: string, status: number): number => {
+const bytesSent = ({ response: { status, headers }, bytes }: RequestOutcome, method: string): number => {
   if (method === "HEAD" || status === 304 || status === 416) return 0;
-  return status === 206 ? Number(response.headers.get("content-length") ?? bytes) : bytes;
+  return status === 206 ? Number(headers.get("content-length") ?? bytes) : bytes;
 };
 
 const isHit = ({ control, route }: ParsedRequest, { freshness }: Entry, nowMs: number): boolean =>
@@ -102,11 +104,9 @@ const fromCache = async (request: ParsedRequest, body: Request["body"], isolate:
   const { route, headers, method, token, control } = request;
   const { now, admission, identities, store } = isolate;
   const isKnown = (): boolean => token === undefined || admission.knows(identities.recall(token)?.digest);
-  const lookedUp = (): Promise<Reader> => look(request, isolate, context);
-  const reader = isKnown() ? await lookedUp() : await admission.lookUp(token ?? "", isKnown, lookedUp);
-  if (reader === undefined) {
-    return refused(request, unavailable({ problem: "crowded" }));
-  }
+  const lookUp = (): Promise<Reader> => look(request, isolate, context);
+  const reader = isKnown() ? await lookUp() : await admission.lookUp(token ?? "", isKnown, lookUp);
+  if (reader === undefined) return refused(request, unavailable({ problem: "crowded" }));
   const [first] = reader.found;
   if (first !== undefined && isHit(request, first, now())) {
     return serve(reader, first, "hit", { hit: true, ttlMs: timeToLive(first.freshness, now()) });
@@ -162,15 +162,12 @@ const serve = (reader: Reader, entry: Entry, result: Result, outcome: CacheOutco
 /** A stale response in place of a failure; `failed` is the exchange, undefined if none was tried. */
 const serveStale = (reader: Reader, stale: Entry, outcome: CacheOutcome, failed?: Fetched): RequestOutcome => {
   const ttlMs = timeToLive(stale.freshness, reader.isolate.now());
-  const detailed: CacheOutcome = { ...outcome, ttlMs, detail: "stale-if-error" };
-  if (failed === undefined) return serve(reader, stale, "stale-if-error", detailed);
-  if ("problem" in failed) {
-    const served = serve(reader, stale, "stale-if-error", detailed);
-    served.response.headers.append("proxy-status", proxyStatus(errorTypes[failed.problem])["proxy-status"]);
-    return served;
-  }
-  void failed.answer.stream?.cancel();
-  return serve(reader, stale, "stale-if-error", { ...detailed, forwardStatus: failed.status });
+  const status = failed !== undefined && "status" in failed ? { forwardStatus: failed.status } : {};
+  const served = serve(reader, stale, "stale-if-error", { ...outcome, ttlMs, detail: "stale-if-error", ...status });
+  if (failed === undefined) return served;
+  if ("status" in failed) void failed.answer.stream?.cancel();
+  else served.response.headers.append("proxy-status", proxyStatusOf(failed.problem)["proxy-status"]);
+  return served;
 };
 
 /** The result of a request that was answered from upstream, or refused, by its Cache-Status. */
@@ -238,8 +235,7 @@ const fieldsFor = ({ request, send, validated, requestId, isolate }: Plan): Head
   return fields;
 };
 
-/** How many failed exchanges of others a request waits for before it sends its own. */
-const maxFollowed = 2;
+const maxFollowed = 2; // how many failed exchanges of others a request waits for before it sends its own
 
 /** The response, perhaps of another request's exchange. Never rejects. */
 const fetchShared = async (plan: Plan, joins: boolean): Promise<Fetched> => {
@@ -312,7 +308,7 @@ const exchangeOnce = async (plan: Plan): Promise<Fetched> => {
     if (updatable === undefined || updated === undefined) return await received(plan, result);
     if (updated.action === "updated") {
       const entry = entryFrom(plan, updated.entry, updatable, result);
-      const stored = keep(plan, entry, result);
+      const stored = store.put(identity, request, entry, result.asked, context);
       if (!isHead) return exchanged(entry, entry, result, stored);
     } else if (isHead || updated.action === "remove") {
       context.waitUntil(store.remove(identity, request.route, result.asked));
@@ -331,21 +327,21 @@ const exchangeOnce = async (plan: Plan): Promise<Fetched> => {
 
 const requestOf = (plan: Plan, body: Request["body"]): UpstreamRequest => {
   const { request, cache, asRead, owner, context, applicant, isolate } = plan;
-  const isEndpoint = request.route.endpoint !== "other";
+  const { method, route, headers: sent } = request;
+  const isEndpoint = route.endpoint !== "other";
   const times = { requestTimeMs: isolate.now(), responseTimeMs: isolate.now() };
   return {
     ...applicant,
-    method: isEndpoint ? "GET" : request.method,
+    method: isEndpoint ? "GET" : method,
     headers: fieldsFor(plan),
     body,
-    length: request.headers.get("content-length"),
+    length: sent.get("content-length"),
     isEndpoint,
     waitUntil: (work) => context.waitUntil(work),
     // What is neither stored nor read needs no memory.
     isBuffered: (status, headers) => {
       if (isEndpoint) return true;
-      if (request.method === "POST")
-        return status < 400 && isOfEngines(request.route) && formatIn(headers) !== undefined;
+      if (method === "POST") return status < 400 && isOfEngines(route) && formatIn(headers) !== undefined;
       if (owner === undefined || status === 206) return owner !== undefined;
       const kept = cache.store(asRead, { status, headers }, times);
       return kept.stored && isUseful(kept.entry);
@@ -365,15 +361,18 @@ const fieldsOf = (plan: Plan, status: number, headers: Headers, times: UpstreamA
   const { config } = isolate;
   if (endpoint !== "other") return clientFields(status, headers, times, { ...own, ...config.lifetimes[endpoint] });
   const isForOneUser = identity !== undefined && !config.cachesAnonymous;
-  const fields = isForOneUser ? clientFields(status, headers, times) : [...headers];
-  const kept = fields.filter(([name]) => !notPassedOn.test(name));
-  return kept.map(([name, value]) => [name, name === "location" ? locationAtProxy(value, config) : value] as const);
+  return (isForOneUser ? clientFields(status, headers, times) : [...headers])
+    .filter(([name]) => !notPassedOn.test(name))
+    .map(([name, value]) => [name, name === "location" ? locationAtProxy(value, config) : value] as const);
 };
 
-/** The bytes of an entry, and what is known of them. */
-type Known = Answer & Pick<Entry, "names" | "part">;
-
-const entryFrom = (plan: Plan, cached: CacheEntry, answer: Known, times: UpstreamAnswer): Entry => {
+/** `answer`: the bytes of the entry, and what is known of them. */
+const entryFrom = (
+  plan: Plan,
+  cached: CacheEntry,
+  answer: Answer & Pick<Entry, "names" | "part">,
+  times: UpstreamAnswer,
+): Entry => {
   const { status } = answer;
   const freshness = within(cached.freshness, plan.identity?.expiresAtMs);
   const headers = new Headers(cached.headers as Array<[string, string]>);
@@ -393,20 +392,13 @@ const entryFrom = (plan: Plan, cached: CacheEntry, answer: Known, times: Upstrea
   };
 };
 
-/** Stores an entry. False: a later request has changed the object, or a purge lies on the entry. */
-const keep = ({ request, identity, isolate, context }: Plan, entry: Entry, { asked }: UpstreamAnswer): boolean => {
-  const put = isolate.store.put(identity, request, entry, asked);
-  if (put !== undefined) context.waitUntil(put);
-  return put !== undefined;
-};
-
 const exchanged = (
   answer: Answer,
   entry: Entry | undefined,
-  { status, attempts, requestTimeMs, responseTimeMs }: UpstreamAnswer,
+  { status, attempts, durationMs }: UpstreamAnswer,
   stored: boolean,
   shared = true,
-): Exchanged => ({ answer, entry, status, stored, shared, attempts, durationMs: responseTimeMs - requestTimeMs });
+): Exchanged => ({ answer, entry, status, stored, shared, attempts, durationMs });
 
 /** After a 401: drops the stored entries of the token, and lets no request join a running exchange. */
 const revoke = ({ isolate, context }: Plan, identity: Identity): void => {
@@ -423,22 +415,21 @@ const received = async (plan: Plan, result: UpstreamAnswer): Promise<Fetched> =>
   const { route } = request;
   const { endpoint, tag } = route;
   const isEndpoint = endpoint !== "other";
-  const { status, body, attempts, requestTimeMs, responseTimeMs } = result;
-  if (isEndpoint && (status === 206 || status === 304)) {
-    return { problem: "unusable", attempts, durationMs: responseTimeMs - requestTimeMs };
-  }
-  const headers = withDate(endToEnd(asDecoded(result.headers)), responseTimeMs);
+  const { status, body, attempts, durationMs } = result;
+  if (isEndpoint && (status === 206 || status === 304)) return { problem: "unusable", attempts, durationMs };
+  const headers = withDate(endToEnd(asDecoded(result.headers)), result.responseTimeMs);
   const isWhole = body.stream === undefined;
-  const format = isEndpoint ? formatIn(headers) : undefined;
   const isOwn = isEndpoint && status === 200;
-  const unread = isEndpoint ? [] : null;
+  const format = isEndpoint ? formatIn(headers) : undefined;
   const digest = headers.get(schemaDigestHeader);
-  const contained = isOwn && isWhole ? namesOf(endpoint, format, body.bytes, digest) : unread;
+  const contained = isOwn && isWhole ? namesOf(endpoint, format, body.bytes, digest) : isEndpoint ? [] : null;
   // An undecodable 200, or one in an unrequested coding, is passed on and leaves the stored entry.
   const isLost = isOwn && (headers.has("content-encoding") || contained === undefined);
   const isNegative = isEndpoint && status === 404 && config.negativeMs > 0;
   const isStorable = isEndpoint ? (isOwn && !isLost) || isNegative : request.method === "GET";
-  const part = isEndpoint ? undefined : partIn(status, headers, request.headers);
+  const stretch = isEndpoint || status !== 206 ? undefined : parseContentRange(headers.get("content-range"));
+  const askedRange = request.headers.get("range");
+  const part = stretch === undefined || askedRange === null ? undefined : { ...stretch, askedRange };
   // "A 206 (Partial Content) response MAY be stored as if it were an incomplete 200 (OK) response" (RFC 9111, 3.3).
   const storable = { status: part === undefined ? status : 200, headers };
   const rules = isNegative ? caches.negative : cache;
@@ -449,28 +440,19 @@ const received = async (plan: Plan, result: UpstreamAnswer): Promise<Fetched> =>
   const etag = isOwn && isWhole ? await strongEtag(body.bytes, format) : undefined;
   const answer = answerOf(plan, headers, result, { freshness, etag, isLost });
   if (cached !== undefined) {
-    const asked = tag === undefined ? [] : [nameIn(tag)];
-    const names = contained ? [...new Set([...contained, ...asked])] : null;
-    const entry = entryFrom(plan, cached, { ...answer, names, part }, result);
-    const stored = keep(plan, entry, result);
-    return exchanged(answer, entry, result, stored);
+    const names = contained && [...new Set(tag === undefined ? contained : [...contained, nameIn(tag)])];
+    const entry = entryFrom(plan, cached, { ...answer, names: names ?? null, part }, result);
+    return exchanged(answer, entry, result, store.put(identity, request, entry, result.asked, context));
   }
   const isNews = isEndpoint ? !isLost && !request.control.noStore : request.method === "GET" || status >= 400;
-  const removes = isNews && status < 500 && !silent.has(status);
   if (identity !== undefined && status === 401) {
     revoke(plan, identity);
-  } else if (owner !== undefined && removes) {
+  } else if (owner !== undefined && isNews && status < 500 && !silent.has(status)) {
     const reason = kept?.stored === false ? kept.reason : varies ? "vary" : `status ${status}`;
     const isUncacheable = status < 300 || status === 404;
     context.waitUntil(store.remove(identity, route, result.asked, isUncacheable ? reason : undefined));
   }
   return exchanged(answer, undefined, result, false, isWhole && (status >= 400 || isLost));
-};
-
-const partIn = (status: number, headers: Headers, asked: Headers): Entry["part"] => {
-  const stretch = status === 206 ? parseContentRange(headers.get("content-range")) : undefined;
-  const askedRange = asked.get("range");
-  return stretch === undefined || askedRange === null ? undefined : { ...stretch, askedRange };
 };
 
 /** Whether an entry that is not for an endpoint can be used again: fresh, or after validation. */
@@ -498,13 +480,12 @@ const write = async (plan: Plan, body: Request["body"]): Promise<Fetched> => {
   const isGone = "status" in result && request.method === "DELETE" && [404, 410].includes(result.status);
   const status = isLost || isGone ? 200 : 500;
   const ended = "problem" in result || isGone ? { status, headers: new Headers() } : result;
-  const { urls, groups } = cache.invalidate(asRead, ended);
+  const { urls } = cache.invalidate(asRead, ended);
   const holder = config.cachesAnonymous ? undefined : identity;
   const asked = store.ask();
   for (const target of urls.flatMap((url) => targetsOf(url, config.upstreamUrl))) {
     context.waitUntil(store.remove(holder, otherRoute(target), asked));
   }
-  store.removeGroups(holder?.digest ?? nobody, groups);
   const isChange = urls.length > 0 || (isLost && isUnsafe(request.method));
   if (isChange && identity !== undefined && isOfEngines(request.route)) {
     flights.close(identity.digest);
@@ -521,7 +502,6 @@ const write = async (plan: Plan, body: Request["body"]): Promise<Fetched> => {
 };
 
 const enginesPath = new RegExp(`^${basePath}/engines(?:/([^/]+))?`);
-
 const isOfEngines = ({ path }: Route): boolean => path === undefined || enginesPath.test(path);
 
 /** Names of the engines that a write changed, by its path or response; null if unknown. */

@@ -1,77 +1,43 @@
 // Identities of users: digests and keys derived from their tokens.
 import { jwtExpiryMs, withoutBearer } from "@bytenite-engines/core/wire";
+import { recentOf } from "./Recent.ts";
 
-interface Derived {
-  /** Names the stored responses of the user. Never leaves the cache: not in a log, a header or a metric. */
-  readonly digest: string;
-  /** Encrypts them, so that they cannot be read without the token. */
-  readonly key: CryptoKey;
-}
+export type Identity = Awaited<ReturnType<typeof newIdentity>>;
 
-export interface Identity extends Derived {
-  /** The same by the previous server secret, during a rotation. */
-  readonly previous: Derived | undefined;
-  /** When the token expires (`exp` of a JWT), in milliseconds since the epoch; infinite when it does not say. */
-  readonly expiresAtMs: number;
-  /** Of the last 401 in this isolate: its number and its time. Earlier answers are not stored, nor used from the data centre. */
-  revoked: { readonly sequence: number; readonly atMs: number };
-  /** Whether this isolate has had stored answers of the user. */
-  hasEntries: boolean;
-}
-
-/** Number of remembered identities. One takes about 1 kB plus its token. */
-export const maxIdentities = 4_000;
-/** Characters of remembered tokens, together. */
-const maxTokenCharacters = 4_000_000;
+export const maxIdentities = 4_000; // number of remembered identities. One takes about 1 kB plus its token
+const maxTokenCharacters = 4_000_000; // characters of remembered tokens, together
 const digestBits = 192;
-
 const utf8 = new TextEncoder();
 
-/** Identities of tokens; the least recently used ones are dropped first. */
-export class Identities {
-  readonly #known = new Map<string, Identity>();
-  readonly #secrets: ReadonlyArray<string>;
-  #characters = 0;
+const newIdentity = async (token: string, [current = "", previous]: ReadonlyArray<string>) => ({
+  ...(await derive(token, current)),
+  /** The same by the previous server secret, during a rotation. */
+  previous: previous === undefined ? undefined : await derive(token, previous),
+  /** When the token expires (`exp` of a JWT), in milliseconds since the epoch; infinite when it does not say. */
+  expiresAtMs: jwtExpiryMs(token) ?? Number.POSITIVE_INFINITY,
+  /** The last 401 in this isolate. Earlier answers are not stored, nor used from the data centre. */
+  revoked: { sequence: 0, atMs: 0 },
+  /** When the purges that other isolates recorded were last read for the user. */
+  notesReadAtMs: 0,
+  /** Whether this isolate has had stored answers of the user. */
+  hasEntries: false,
+});
 
-  /** `secrets`: the current server secret and the previous one; may be empty. */
-  constructor(secrets: ReadonlyArray<string> = []) {
-    this.#secrets = secrets;
-  }
-
-  recall(token: string): Identity | undefined {
-    const identity = this.#known.get(token);
-    if (identity !== undefined && this.#known.size > maxIdentities / 2) {
-      this.#known.delete(token);
-      this.#known.set(token, identity);
-    }
-    return identity;
-  }
-
-  /** The identity of a token: the same object for all requests. */
-  async of(token: string): Promise<Identity> {
-    const known = this.recall(token);
-    if (known !== undefined) return known;
-    const [current = "", previous] = this.#secrets;
-    const made: Identity = {
-      ...(await derive(token, current)),
-      previous: previous === undefined ? undefined : await derive(token, previous),
-      expiresAtMs: jwtExpiryMs(token) ?? Number.POSITIVE_INFINITY,
-      revoked: { sequence: 0, atMs: 0 },
-      hasEntries: false,
-    };
-    // Another request may have made it meanwhile.
-    const meanwhile = this.#known.get(token);
-    if (meanwhile !== undefined) return meanwhile;
-    this.#known.set(token, made);
-    this.#characters += token.length;
-    for (const oldest of this.#known.keys()) {
-      if (this.#known.size <= maxIdentities && this.#characters <= maxTokenCharacters) break;
-      this.#known.delete(oldest);
-      this.#characters -= oldest.length;
-    }
-    return made;
-  }
-}
+/** Identities of tokens. `secrets`: the current server secret and the previous one; may be empty. */
+export const createIdentities = (secrets: ReadonlyArray<string> = []) => {
+  const known = recentOf<Identity>(maxIdentities, undefined, maxTokenCharacters, (token) => token.length);
+  return {
+    recall: known.get,
+    /** The identity of a token: the same object for all requests. */
+    of: async (token: string): Promise<Identity> => {
+      const made = known.get(token) ?? (await newIdentity(token, secrets));
+      // Another request may have made it meanwhile.
+      const meanwhile = known.get(token);
+      if (meanwhile === undefined) known.set(token, made);
+      return meanwhile ?? made;
+    },
+  };
+};
 
 export const ownersOf = (identity: Identity | undefined): ReadonlyArray<string> =>
   [identity, identity?.previous].flatMap((each) => each?.digest ?? []);
@@ -83,8 +49,11 @@ const credential = /^(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+ )?[\x21-\x7e]+$/;
 export const tokenOf = (authorization: string): string | undefined =>
   credential.test(authorization) ? withoutBearer(authorization) || undefined : undefined;
 
-/** Two outputs of HKDF over the token, with the server secret as salt (RFC 5869). */
-const derive = async (token: string, serverSecret: string): Promise<Derived> => {
+/**
+ * Two outputs of HKDF over the token, with the server secret as salt (RFC 5869). The digest names the stored responses of the user, and
+ * never leaves the cache: not in a log, a header or a metric. They cannot be read without the key.
+ */
+const derive = async (token: string, serverSecret: string) => {
   const { subtle } = crypto;
   const secret = await subtle.importKey("raw", utf8.encode(token), "HKDF", false, ["deriveBits", "deriveKey"]);
   const salt = utf8.encode(serverSecret);

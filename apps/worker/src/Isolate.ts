@@ -5,11 +5,10 @@ import { createAdmission } from "./Admission.ts";
 import { createBodyBudget } from "./Body.ts";
 import type { Config } from "./Config.ts";
 import { targetedFields, type Answer, type EdgeStore, type Entry } from "./Entry.ts";
-import { Identities } from "./Identity.ts";
-import { Metrics } from "./Metrics.ts";
+import { createIdentities } from "./Identity.ts";
+import { createMetrics } from "./Log.ts";
 import { notesInCache, notesInLog, type PurgeLogStub } from "./Purge.ts";
-import { createFlights } from "./SingleFlight.ts";
-import { createStore, Memory } from "./Store.ts";
+import { createMemory, createStore } from "./Store.ts";
 import { createUpstream, type UpstreamFailure, type UpstreamOptions } from "./Upstream.ts";
 
 export interface Surroundings extends Pick<UpstreamOptions, "fetch" | "now"> {
@@ -31,18 +30,14 @@ export type Fetched = UpstreamFailure | Exchanged;
 
 export interface Exchanged extends Pick<UpstreamFailure, "attempts" | "durationMs"> {
   readonly answer: Answer;
-  /** The stored entry, or the one that was confirmed. */
-  readonly entry: Entry | undefined;
-  /** The upstream's status; 304 where the entry was confirmed. */
-  readonly status: number;
+  readonly entry: Entry | undefined; // the stored entry, or the one that was confirmed
+  readonly status: number; // the upstream's status; 304 where the entry was confirmed
   readonly stored: boolean;
-  /** Whether requests that wait for it may have it, too. */
-  readonly shared: boolean;
+  readonly shared: boolean; // whether requests that wait for it may have it, too
   readonly collapsed?: boolean;
 }
 
-/** How much longer than a whole exchange may take its flight can be joined, in milliseconds. */
-const flightSlackMs = 1_000;
+const flightSlackMs = 1_000; // how much longer than a whole exchange may take its flight can be joined, in milliseconds
 
 const cachesOf = ({ lifetimes, negativeMs, cachesAnonymous }: Config) => {
   // Clocks of upstreams can be minutes off: the age comes from Age, not from Date.
@@ -68,12 +63,54 @@ const cachesOf = ({ lifetimes, negativeMs, cachesAnonymous }: Config) => {
   };
 };
 
+// Native promises of plain data that never reject, in a map of the isolate: nothing that belongs to one request is touched by
+// another. Timers of finished requests never fire, so an old flight is recognized by its start: those older than `maxAgeMs` are not
+// joined, and a follower waits at most as long.
+const createFlights = <A>(maxAgeMs: number, now: () => number) => {
+  const flights = new Map<string, { owner: string; startedAtMs: number; promise: Promise<A> }>();
+  const flightOf = (key: string, owner: string) => {
+    const flight = flights.get(key);
+    return flight?.owner === owner && now() - flight.startedAtMs <= maxAgeMs ? flight : undefined;
+  };
+  return {
+    has: (key: string, owner: string): boolean => flightOf(key, owner) !== undefined,
+    /** Undefined: there is none. The result is undefined where it took too long. */
+    follow: (key: string, owner: string): Promise<A | undefined> | undefined => {
+      const flight = flightOf(key, owner);
+      if (flight === undefined) return undefined;
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const timeout = new Promise<undefined>((resolve) => {
+        timer = setTimeout(() => resolve(undefined), maxAgeMs);
+      });
+      return Promise.race([flight.promise, timeout]).finally(() => clearTimeout(timer));
+    },
+    /** Starts work that others may join. It must not reject; the caller also passes the promise to waitUntil. */
+    lead: (key: string, owner: string, work: () => Promise<A>): Promise<A> => {
+      const promise = work().finally(() => {
+        // Only its owner removes a flight: a later leader may have taken the place.
+        if (flights.get(key)?.promise === promise) flights.delete(key);
+      });
+      flights.set(key, { owner, startedAtMs: now(), promise });
+      return promise;
+    },
+    /** Prevents joining the running flights of an owner, or all: their results may be outdated. Those already joined get them. */
+    close: (owner?: string): void => {
+      for (const [key, flight] of flights) if (owner === undefined || flight.owner === owner) flights.delete(key);
+    },
+  };
+};
+
 export const createIsolate = ({ config, fetch, now, store: cache, purgeLog, limits = {}, analytics }: Surroundings) => {
-  const metrics = new Metrics();
+  const metrics = createMetrics();
   const edge = config.edgeTier ? cache : undefined;
   const notes = purgeLog === undefined ? edge && notesInCache(edge) : notesInLog(purgeLog);
-  const store = createStore(new Memory(config.memoryBytes, config.memoryEntries), edge, notes, now);
-  const admission = createAdmission(config.deadlineMs, now, (state) => metrics.breaker(state), config.cachesAnonymous);
+  const store = createStore(createMemory(config.memoryBytes, config.memoryEntries), edge, notes, now);
+  const admission = createAdmission(
+    config.deadlineMs,
+    now,
+    (state) => metrics.count("breaker_changes_total", `{state="${state}"}`),
+    config.cachesAnonymous,
+  );
   const budget = createBodyBudget(now);
   return {
     config,
@@ -83,7 +120,7 @@ export const createIsolate = ({ config, fetch, now, store: cache, purgeLog, limi
     store,
     admission,
     budget,
-    identities: new Identities(config.identitySecrets),
+    identities: createIdentities(config.identitySecrets),
     caches: cachesOf(config),
     flights: createFlights<Fetched>(config.deadlineMs + flightSlackMs, now),
     upstream: createUpstream({ config, fetch, admission, budget, limits, metrics, ask: store.ask, now }),

@@ -1,4 +1,4 @@
-// Outcomes of requests, and their log lines: JSON, without tokens.
+// Outcomes of requests as log lines, without tokens, and as metrics.
 import { basePath } from "@bytenite-engines/core/wire";
 import type { Config } from "./Config.ts";
 import { clientOf, type Route } from "./Request.ts";
@@ -9,10 +9,8 @@ export type Result = "refused" | "hit" | "stale" | "stale-if-error" | "miss" | "
 export interface RequestOutcome {
   readonly response: Response;
   readonly result: Result;
-  /** Undefined: refused before it was known. */
-  readonly route?: Route | undefined;
-  /** Length of the body; 0 for errors of the proxy, and for streams. */
-  readonly bytes: number;
+  readonly route?: Route | undefined; // undefined: refused before it was known
+  readonly bytes: number; // length of the body; 0 for errors of the proxy, and for streams
   readonly requestId?: string;
   /** The exchange that this request itself had with the upstream. */
   readonly upstream?:
@@ -30,9 +28,7 @@ export interface Received {
   readonly startedAtMs: number;
 }
 
-/** Longest path and query that is logged, in characters. */
-const maxTargetLength = 300;
-
+const maxTargetLength = 300; // longest path and query that is logged, in characters
 const isError = (result: Result, status: number): boolean => status >= 500 || result === "stale-if-error";
 
 export const isLogged = (level: Config["logLevel"], result: Result, status: number): boolean =>
@@ -75,3 +71,80 @@ export const traceIdOf = (traceparent: string | null): string | undefined =>
 
 export const logError = (message: string, error: unknown): void =>
   console.error(JSON.stringify({ level: "error", message, error: String(error) }));
+
+const counterHelp = {
+  requests_total: "Requests answered, by endpoint, result and status.",
+  response_bytes_total: "Bytes of bodies sent to clients.",
+  upstream_requests_total: "Requests to the upstream by status, or by problem where there was no answer.",
+  upstream_retries_total: "Requests to the upstream that were sent again, by reason.",
+  upstream_probes_total: "Probes of the upstream after a request without an answer.",
+  upstream_milliseconds_total: "Time spent waiting for the upstream, in milliseconds.",
+  breaker_changes_total: "Changes of the circuit breaker, by new state.",
+} as const;
+
+/** Upper bounds of the histogram of latencies, in seconds. */
+const bounds: ReadonlyArray<number> = [
+  0.001,
+  0.005,
+  0.025,
+  0.1,
+  0.25,
+  0.5,
+  1,
+  2.5,
+  5,
+  10,
+  30,
+  Number.POSITIVE_INFINITY,
+];
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** Counters and histograms of an isolate. */
+export const createMetrics = () => {
+  /** By name and labels. */
+  const counters = new Map<string, number>([["response_bytes_total", 0]]);
+  const latencies = new Map<Result, { readonly counts: Array<number>; sum: number }>();
+  const count = (name: keyof typeof counterHelp, labels = "", by = 1): void => {
+    const series = name + labels;
+    counters.set(series, (counters.get(series) ?? 0) + by);
+  };
+  return {
+    count,
+    observe: ({ route, result, bytes }: RequestOutcome, status: number, durationMs: number): void => {
+      count("requests_total", `{endpoint="${route?.endpoint ?? "none"}",result="${result}",status="${status}"}`);
+      count("response_bytes_total", "", bytes);
+      const histogram = latencies.get(result) ?? { counts: bounds.map(() => 0), sum: 0 };
+      latencies.set(result, histogram);
+      histogram.sum += durationMs / 1000;
+      const index = durationMs === 0 ? 0 : bounds.findIndex((bound) => durationMs <= bound * 1000);
+      histogram.counts[index] = (histogram.counts[index] ?? 0) + 1;
+    },
+    /** The metrics as Prometheus text. */
+    text: (gauges: ReadonlyArray<readonly [name: string, help: string, value: number]>): string => {
+      const latency = [...latencies].flatMap(([result, { counts, sum }]) => {
+        let below = 0;
+        const buckets = bounds.map((bound, index) => {
+          below += counts[index] ?? 0;
+          return `request_seconds_bucket{result="${result}",le="${bound === Infinity ? "+Inf" : bound}"} ${below}`;
+        });
+        const ofAll = [`sum{result="${result}"} ${sum}`, `count{result="${result}"} ${below}`];
+        return buckets.concat(ofAll.map((sample) => `request_seconds_${sample}`));
+      });
+      const counted = Object.entries(counterHelp).flatMap(([name, help]) => {
+        const series = [...counters].filter(([labelled]) => labelled.split("{", 1)[0] === name);
+        const samples = series.map(([labelled, value]) => `${labelled} ${value}`);
+        return family(name, help, "counter", samples);
+      });
+      const help = "Latency of responses by result, timeouts included.";
+      const lines = counted.concat(family("request_seconds", help, "histogram", latency));
+      for (const [name, about, value] of gauges) lines.push(...family(name, about, "gauge", [`${name} ${value}`]));
+      return `${lines.join("\n")}\n`;
+    },
+  };
+};
+
+const family = (name: string, help: string, type: string, samples: ReadonlyArray<string>): Array<string> =>
+  [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`]
+    .concat(samples)
+    .map((line) => line.replace(name, `bytenite_edge_${name}`));

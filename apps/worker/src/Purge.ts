@@ -1,35 +1,26 @@
 // Purges: the responses they affect, and the log for other isolates.
 import { parseTag, readNames, type ReadName } from "@bytenite-engines/core/wire";
-import { remember } from "./Admission.ts";
 import { orNothing, type EdgeStore, type Entry } from "./Entry.ts";
+import { recentOf } from "./Recent.ts";
 
 /** A purge: responses requested up to a time, within a scope. An empty scope is everything. */
 export interface Purge {
   readonly atMs: number;
-  /** Hard: unusable. Otherwise it has to be validated, and is only used where the upstream fails. */
-  readonly hard: boolean;
-  /** Digests of one user: by the current server secret, and by the previous one. */
-  readonly owners?: ReadonlyArray<string>;
+  readonly hard: boolean; // hard: unusable. Otherwise it has to be validated, and is only used where the upstream fails
+  readonly owners?: ReadonlyArray<string>; // digests of one user: by the current server secret, and by the previous one
   readonly endpoint?: ReadName;
-  /** Name of an engine: all its versions, and whatever contains it. */
-  readonly name?: string;
-  /** Whether all lists lie in the scope: a new engine is in none yet. */
-  readonly lists?: boolean;
+  readonly name?: string; // name of an engine: all its versions, and whatever contains it
+  readonly lists?: boolean; // whether all lists lie in the scope: a new engine is in none yet
 }
 
-/** How often an isolate reads the purges of others, in milliseconds. */
-export const purgesReadEveryMs = 5_000;
+export const purgesReadEveryMs = 5_000; // how often an isolate reads the purges of others, in milliseconds
 /** Remembered purges without an owner, and of one owner; the oldest ones become one purge of everything in that scope. */
 export const maxPurges = 200;
 const maxOfOwner = 50;
-/** Owners with remembered purges. */
-const maxOwners = 4_000;
-/** Purges that are recognised when they are read again, as JSON. */
-const maxKnown = 10_000;
-/** How long notes are kept in the Cache API, in seconds: a week. */
-const notesKeptSeconds = 604_800;
-/** Never resolved: the Cache API needs a URL. */
-const noteOrigin = "https://e.invalid/purges/";
+const maxOwners = 4_000; // owners with remembered purges
+const maxKnown = 10_000; // purges that are recognised when they are read again, as JSON
+const notesKeptSeconds = 604_800; // how long notes are kept in the Cache API, in seconds: a week
+const noteOrigin = "https://e.invalid/purges/"; // never resolved: the Cache API needs a URL
 
 type Purgeable = Pick<Entry, "owner" | "endpoint" | "names" | "fetchedAtMs">;
 
@@ -49,45 +40,39 @@ const folded = (all: ReadonlyArray<Purge>, most: number): ReadonlyArray<Purge> =
   return [{ atMs, hard: oldest.some(({ hard }) => hard) }, ...all.slice(oldest.length)];
 };
 
-export class Purges {
-  #general: ReadonlyArray<Purge> = [];
-  readonly #byOwner = new Map<string, ReadonlyArray<Purge>>();
-  readonly #known = new Map<string, true>();
-  #latestMs = 0;
-  /** What the data centre has from before is not used: the purges of an owner may have been dropped. */
-  floorMs = 0;
-
-  /** The latest time so far: after a clock goes back, purges must still apply. */
-  latest(nowMs: number): number {
-    this.#latestMs = Math.max(this.#latestMs, nowMs);
-    return this.#latestMs;
-  }
-
-  add(purges: ReadonlyArray<Purge>): ReadonlyArray<Purge> {
-    const added = purges.filter((purge) => {
-      const text = JSON.stringify(purge);
-      const isNew = !this.#known.has(text);
-      remember(this.#known, text, true, maxKnown);
-      return isNew;
-    });
-    for (const purge of added) {
-      for (const owner of purge.owners ?? []) {
-        const all = [...(this.#byOwner.get(owner) ?? []), purge];
-        const [dropped] = this.#byOwner.size >= maxOwners ? this.#byOwner.values() : [];
-        this.floorMs = Math.max(this.floorMs, dropped?.at(-1)?.atMs ?? 0);
-        remember(this.#byOwner, owner, folded(all, maxOfOwner), maxOwners);
+export const createPurges = () => {
+  const known = recentOf<true>(maxKnown);
+  let general: ReadonlyArray<Purge> = [];
+  let latestMs = 0;
+  let floorMs = 0;
+  const byOwner = recentOf<ReadonlyArray<Purge>>(maxOwners, (dropped) => {
+    floorMs = Math.max(floorMs, ...dropped.map(({ atMs }) => atMs));
+  });
+  return {
+    /** What the data centre has from before is not used: the purges of an owner may have been dropped. */
+    floorMs: (): number => floorMs,
+    /** The latest time so far: after a clock goes back, purges must still apply. */
+    latest: (nowMs: number): number => (latestMs = Math.max(latestMs, nowMs)),
+    /** Adds purges; returns those that are new. */
+    add: (purges: ReadonlyArray<Purge>): ReadonlyArray<Purge> => {
+      const added = purges.filter((purge) => known.get(JSON.stringify(purge)) === undefined);
+      for (const purge of added) {
+        latestMs = Math.max(latestMs, purge.atMs);
+        known.set(JSON.stringify(purge), true);
+        if (purge.owners === undefined) general = folded([...general, purge], maxPurges);
+        for (const owner of purge.owners ?? []) {
+          byOwner.set(owner, folded([...(byOwner.get(owner) ?? []), purge], maxOfOwner));
+        }
       }
-      if (purge.owners === undefined) this.#general = folded([...this.#general, purge], maxPurges);
-    }
-    return added;
-  }
-
-  of(entry: Purgeable): "hard" | "soft" | undefined {
-    const found = [...this.#general, ...(this.#byOwner.get(entry.owner) ?? [])].filter((purge) => isIn(purge, entry));
-    if (found.length === 0) return undefined;
-    return found.some(({ hard }) => hard) ? "hard" : "soft";
-  }
-}
+      return added;
+    },
+    /** The purge that lies on an entry. */
+    of: (entry: Purgeable): "hard" | "soft" | undefined => {
+      const found = [...general, ...(byOwner.get(entry.owner) ?? [])].filter((purge) => isIn(purge, entry));
+      return found.length === 0 ? undefined : found.some(({ hard }) => hard) ? "hard" : "soft";
+    },
+  };
+};
 
 /** The log of purges for all data centres: a Durable Object. */
 export interface PurgeLogStub {
@@ -140,8 +125,6 @@ export const notesInCache = (store: EdgeStore) => {
 const isPurge = (value: Partial<Purge> | null): value is Purge =>
   typeof value?.atMs === "number" && typeof value.hard === "boolean";
 
-const parameterNames: ReadonlyArray<string> = ["all", "endpoint", "tag", "hard"];
-
 export const wrongParameter = (parameters: URLSearchParams, names: ReadonlyArray<string>): string | undefined => {
   const unknown = [...parameters.keys()].find((name) => !names.includes(name));
   if (unknown !== undefined) return `unknown parameter ${unknown}: there are ${names.join(", ")}`;
@@ -149,20 +132,17 @@ export const wrongParameter = (parameters: URLSearchParams, names: ReadonlyArray
   return twice === undefined ? undefined : `${twice} is given more than once: send one request for each`;
 };
 
-export const parsePurge = (parameters: URLSearchParams, atMs: number): Purge | string => {
-  const wrong = wrongParameter(parameters, parameterNames);
+export const parsePurge = (parameters: URLSearchParams): Omit<Purge, "atMs"> | string => {
+  const wrong = wrongParameter(parameters, ["all", "endpoint", "tag", "hard"]);
   if (wrong !== undefined) return wrong;
-  const { all, endpoint, tag, hard = "false" } = Object.fromEntries(parameters) as Partial<Record<string, string>>;
-  if (hard !== "true" && hard !== "false") return "hard must be true or false";
-  const base = { atMs, hard: hard === "true" };
-  if (all !== undefined) {
-    if (all !== "true") return "all must be true";
-    return endpoint === undefined && tag === undefined ? base : "all=true stands alone";
-  }
-  if (endpoint === undefined && tag === undefined) return "say what to purge: endpoint=..., tag=..., or all=true";
-  const name = tag === undefined ? undefined : parseTag(tag)?.name;
-  if (tag !== undefined && name === undefined) return "tag must be a tag such as name, name@1 or name@1.2";
+  const [all, endpoint, tag, hard] = ["all", "endpoint", "tag", "hard"].map((name) => parameters.get(name));
+  const name = parseTag(tag ?? "")?.name;
   const known = readNames.find((each) => each === endpoint);
-  if (endpoint !== undefined && known === undefined) return `endpoint must be one of ${readNames.join(", ")}`;
-  return { ...base, ...(known && { endpoint: known }), ...(name !== undefined && { name }) };
+  if (hard !== null && hard !== "true" && hard !== "false") return "hard must be true or false";
+  if (all !== null && all !== "true") return "all must be true";
+  if (all === "true" && (endpoint ?? tag) !== null) return "all=true stands alone";
+  if ((all ?? endpoint ?? tag) === null) return "say what to purge: endpoint=..., tag=..., or all=true";
+  if (tag !== null && name === undefined) return "tag must be a tag such as name, name@1 or name@1.2";
+  if (endpoint !== null && known === undefined) return `endpoint must be one of ${readNames.join(", ")}`;
+  return { hard: hard === "true", ...(known && { endpoint: known }), ...(name !== undefined && { name }) };
 };

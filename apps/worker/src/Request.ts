@@ -4,36 +4,28 @@ import { basePath, encode, endpoints, matchPath, pathOf, readNames, rpcCodes } f
 import { decodeQuery, encodeQuery, QueryParameterError } from "@bytenite-engines/core/wire";
 import { mediaTypeOf, negotiate, offered } from "@bytenite-engines/core/wire";
 import type { ReadName, Representation, RpcCode } from "@bytenite-engines/core/wire";
-import { requestDirectives, splitList, type Condition, type RequestDirectives } from "@bytenite-engines/http-cache";
+import { requestDirectives, splitList } from "@bytenite-engines/http-cache";
 import { StatusSchema } from "@bytenite-engines/proto";
-import { remember } from "./Admission.ts";
 import type { Config } from "./Config.ts";
 import { tokenOf } from "./Identity.ts";
+import { recentOf } from "./Recent.ts";
+
+/** Lives as long as a request and the work that it leaves. */
+export interface RequestContext {
+  waitUntil(work: Promise<unknown>): void;
+}
 
 /** A normalised request: equivalent requests have equal routes. */
 export interface Route {
-  /** `other`: a path below a configured prefix. */
-  readonly endpoint: ReadName | "other";
-  /** The tag, percent-decoded; absent for lists and other paths. */
-  readonly tag?: string;
+  readonly endpoint: ReadName | "other"; // `other`: a path below a configured prefix
+  readonly tag?: string; // the tag, percent-decoded; absent for lists and other paths
   /** Normalised path and query: below the base URL for an endpoint, from the root for other paths. */
   readonly target: string;
   /** The path as upstreams read it: decoded, without empty segments. Undefined: a malformed escape, or an endpoint. */
   readonly path?: string | undefined;
 }
 
-export interface ParsedRequest {
-  readonly method: string;
-  readonly headers: Headers;
-  readonly route: Route;
-  readonly representation: Representation;
-  readonly control: RequestDirectives;
-  /** Cache-Control as the rules read it. */
-  readonly cacheControl: string | null;
-  readonly condition: Condition;
-  readonly token: string | undefined;
-}
-
+export type ParsedRequest = Exclude<ReturnType<typeof parseRequest>, ErrorResponse>;
 export type ErrorResponse = ReturnType<typeof refusal>;
 
 /** A response that is not the upstream's. */
@@ -44,12 +36,10 @@ export const refusal = (status: number, code: RpcCode, message: string, headers:
   headers,
 });
 
-/** The name of this proxy in Cache-Status and Proxy-Status. */
-export const proxyName = "bytenite-edge";
+export const proxyName = "bytenite-edge"; // the name of this proxy in Cache-Status and Proxy-Status
 
 /** Proxy-Status with an error type (RFC 9209, 2.3). */
 export const proxyStatus = (error: string) => ({ "proxy-status": `${proxyName}; error=${error}` });
-
 export const allowedMethods = "GET, HEAD, OPTIONS";
 /** Further methods of forwarded paths. With others no token goes upstream; TRACE would show a client what the proxy adds. */
 export const writeMethods = "POST, PUT, PATCH, DELETE";
@@ -64,17 +54,17 @@ const maxRememberedLength = 512;
 const maxAddressLength = 45;
 
 const memoized = <A>(make: (text: string) => A) => {
-  const known = new Map<string, A>();
+  const known = recentOf<A>(maxRemembered);
   return (text: string): A => {
     const before = known.get(text);
     if (before !== undefined) return before;
     const made = make(text);
-    if (text.length <= maxRememberedLength) remember(known, text, made, maxRemembered);
+    if (text.length <= maxRememberedLength) known.set(text, made);
     return made;
   };
 };
 
-const routes = new Map<string, Route>();
+const routes = recentOf<Route>(maxRemembered);
 const representationIn = memoized(negotiate);
 const tokenIn = memoized(tokenOf);
 
@@ -104,7 +94,7 @@ export const parseRequest = (
   headers: Headers,
   target: string,
   { deployment, forwardedPaths }: Pick<Config, "deployment" | "forwardedPaths">,
-): ParsedRequest | ErrorResponse => {
+) => {
   const route = routeOf(method, target, forwardedPaths);
   if ("status" in route) return route;
   const accept = headers.get("accept");
@@ -144,7 +134,6 @@ export const parseRequest = (
 
 const noDirectives = requestDirectives(null, null);
 const asItComes: Representation = { format: "json", mediaType: mediaTypeOf("json") };
-
 export const tooLong = (value: string | null): boolean => value !== null && value.length > maxHeaderLength;
 
 export const badRequest = (message: string, status = 400): ErrorResponse =>
@@ -187,7 +176,7 @@ export const routeOf = (
   const match = matchPath(below);
   if (match !== undefined && isRead) {
     const route = endpointRoute(match.name, match.tag, rest.join("?"));
-    if (!("status" in route) && target.length <= maxRememberedLength) remember(routes, target, route, maxRemembered);
+    if (!("status" in route) && target.length <= maxRememberedLength) routes.set(target, route);
     return route;
   }
   if (match === undefined && enginePath.test(below)) return badTag;
@@ -237,17 +226,11 @@ export const upstreamUrlOf = ({ endpoint, target }: Route, upstreamUrl: string):
 };
 
 const hopOf = (deployment: string): string => `${proxyName}-${deployment}`;
-
-const members = (field: string | null): ReadonlyArray<string> => splitList(field?.toLowerCase() ?? "");
-
 /** Whether a request has been through this deployment before, by Via (RFC 9110, 7.6.3) and CDN-Loop (RFC 8586). */
-const isLoop = (via: string | null, cdnLoop: string | null, deployment: string): boolean => {
-  const name = hopOf(deployment);
-  return (
-    members(via).some((member) => member.trim().split(/\s+/, 2)[1] === name) ||
-    members(cdnLoop).some((member) => (member.split(";", 1)[0] ?? "").trim() === name)
+const isLoop = (via: string | null, cdnLoop: string | null, deployment: string): boolean =>
+  splitList(`${via ?? ""},${cdnLoop ?? ""}`.toLowerCase()).some((member) =>
+    member.split(/[\s;]+/, 3).includes(hopOf(deployment)),
   );
-};
 
 export const withHop = (headers: Headers, deployment: string): ReadonlyArray<readonly [string, string]> => {
   const hop = hopOf(deployment);

@@ -2,24 +2,15 @@
 import { schemaDigestHeader } from "@bytenite-engines/core/wire";
 import { cacheStatus, currentAge, isNotModified, timeToLive, type CacheOutcome } from "@bytenite-engines/http-cache";
 import { parseRange, sliceOf, withVary } from "@bytenite-engines/http-cache";
-import { maxBodyBytesPerUser, sendBytes, type BodyBudget } from "./Body.ts";
+import { maxBodyBytesPerUser, sendBytes } from "./Body.ts";
+import type { Reader } from "./Decision.ts";
 import { ownFields, rangeFor, type Answer, type Entry } from "./Entry.ts";
 import { allowedMethods, proxyName, proxyStatus, refusal, refuse, writeMethods } from "./Request.ts";
 import type { ParsedRequest } from "./Request.ts";
 import { retryAfterSeconds } from "./Upstream.ts";
 
-/** Lives as long as a request and the work that it leaves. */
-export interface RequestContext {
-  waitUntil(work: Promise<unknown>): void;
-}
-
-export interface Recipient {
-  readonly request: ParsedRequest;
-  /** The user whose share of bytes in transit it takes. */
-  readonly user: string;
-  readonly budget: BodyBudget;
-  readonly context: RequestContext;
-}
+/** `user`: whose share of bytes in transit it takes. */
+export type Recipient = Pick<Reader, "request" | "user" | "budget" | "context">;
 
 const tooManyBytes = refusal(
   503,
@@ -96,19 +87,18 @@ const withHead = (answer: Answer | Entry, head: Head, recipient: Recipient): Res
     void stream?.cancel();
     return new Response(null, { status: 304, headers });
   }
-  const range = stored?.part?.askedRange === rangeField ? undefined : parseRange(rangeField);
-  if (range !== undefined && (status === 200 || status === 206)) {
-    const slice = sliceOf(range, stored?.part ?? { first: 0, total: bytes.byteLength }, bytes.byteLength);
-    if (slice === "unsatisfiable") {
-      headers.set("content-range", `bytes */${bytes.byteLength}`);
-      headers.delete("content-length");
-      return new Response(null, { status: 416, headers });
-    }
-    if (slice !== undefined) {
-      headers.set("content-range", slice.contentRange);
-      headers.set("content-length", `${slice.end - slice.start}`);
-      return new Response(bytes.subarray(slice.start, slice.end), { status: 206, headers });
-    }
+  const isCut = (status === 200 || status === 206) && stored?.part?.askedRange !== rangeField;
+  const range = isCut ? parseRange(rangeField) : undefined;
+  const slice = range && sliceOf(range, stored?.part ?? { first: 0, total: bytes.byteLength }, bytes.byteLength);
+  if (slice === "unsatisfiable") {
+    headers.set("content-range", `bytes */${bytes.byteLength}`);
+    headers.delete("content-length");
+    return new Response(null, { status: 416, headers });
+  }
+  if (slice !== undefined) {
+    headers.set("content-range", slice.contentRange);
+    headers.set("content-length", `${slice.end - slice.start}`);
+    return new Response(bytes.subarray(slice.start, slice.end), { status: 206, headers });
   }
   // The runtime gives the length of what is sent; of what would be sent it is given here.
   const isLengthKnown = endpoint !== "other" && stream === undefined;
@@ -129,8 +119,7 @@ const withBody = (answer: Answer, head: Head, { request, user, budget, context }
   return new Response(sent.body, head);
 };
 
-/** How long a browser may remember a preflight, in seconds. */
-const preflightSeconds = 7_200;
+const preflightSeconds = 7_200; // how long a browser may remember a preflight, in seconds
 
 const allowedHeaders =
   "Accept, Authorization, Baggage, Cache-Control, Content-Type, If-Match, If-Modified-Since, If-None-Match, Traceparent, Tracestate, X-Request-Id";

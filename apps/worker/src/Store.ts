@@ -1,31 +1,26 @@
 // Stored entries in the isolate's memory and encrypted in the Cache API.
-import { cacheGroups, matchesVary, usableUntil } from "@bytenite-engines/http-cache";
+import { matchesVary, usableUntil } from "@bytenite-engines/http-cache";
 import type { Format } from "@bytenite-engines/core/wire";
-import { remember } from "./Admission.ts";
 import { decryptEntry, encryptEntry, fieldIn, hasForm, hasValidator, inForm, isFresh, orNothing } from "./Entry.ts";
 import { outdated, sizeOf, type EdgeStore, type Entry } from "./Entry.ts";
 import { ownersOf, type Identity } from "./Identity.ts";
 import { logError } from "./Log.ts";
-import { Purges, purgesReadEveryMs, type Purge, type PurgeNotes } from "./Purge.ts";
-import type { ParsedRequest, Route } from "./Request.ts";
+import { createPurges, purgesReadEveryMs, type Purge, type PurgeNotes } from "./Purge.ts";
+import { recentOf } from "./Recent.ts";
+import type { ParsedRequest, RequestContext, Route } from "./Request.ts";
 
-/** Version of stored entries. Raising it discards all older ones. */
-const generation = 8;
+const generation = 8; // version of stored entries. Raising it discards all older ones
 /** Never resolved: the Cache API needs a URL. Short, because it is parsed and compared with every look. */
 const keyOrigin = `https://e.invalid/${generation}/`;
 /** An entry with a validator is kept this much longer than it may be served, in milliseconds. */
 const keptForValidationMs = 600_000;
 /** Longest body that is stored in the Cache API, in bytes: encryption takes three times that. */
 const maxEncryptedBytes = 1024 * 1024;
-/** Entries of one key, which differ by Vary or by their part. */
-const maxVariants = 32;
-/** Most objects whose last change is remembered, so that an older response changes nothing. */
-const maxChanges = 10_000;
+const maxVariants = 32; // entries of one key, which differ by Vary or by their part
+const maxChanges = 10_000; // most objects whose last change is remembered, so that an older response changes nothing
 /** After an uncacheable response: how long requests for it are not coalesced, in milliseconds. */
 const uncacheableForMs = 10_000;
-
-/** The owner of responses to requests without a token. */
-export const nobody = "";
+export const nobody = ""; // the owner of responses to requests without a token
 
 /** Digest of the token, requested format, normalised target. Of other paths all spellings have one key; http-cache tells them apart. */
 export const cacheKey = (owner: string, { endpoint, target, path }: Route, format: Format | ""): string => {
@@ -38,61 +33,32 @@ export const cacheKey = (owner: string, { endpoint, target, path }: Route, forma
 /** A key without the format: a change concerns both formats. */
 const objectKey = (owner: string, route: Route): string => cacheKey(owner, route, "");
 
-/** Entries in memory, bounded in bytes and in number; the least recently used keys are removed first. */
-export class Memory {
-  readonly #maxBytes: number;
-  readonly #maxEntries: number;
-  readonly #slots = new Map<string, { readonly entries: ReadonlyArray<Entry>; readonly size: number }>();
-  bytes = 0;
-
-  constructor(maxBytes: number, maxEntries: number) {
-    this.#maxBytes = maxBytes;
-    this.#maxEntries = maxEntries;
-  }
-
-  get entries(): number {
-    return this.#slots.size;
-  }
-
-  /** The entries of a key. Those of another owner count as absent. */
-  get(key: string, owner: string): ReadonlyArray<Entry> {
-    const slot = this.#slots.get(key);
-    if (slot === undefined || slot.entries[0]?.owner !== owner) return [];
-    // With capacity left, the order is not updated: that would slow every hit.
-    if (this.bytes * 2 > this.#maxBytes || this.#slots.size * 2 > this.#maxEntries) {
-      this.#slots.delete(key);
-      this.#slots.set(key, slot);
-    }
-    return slot.entries;
-  }
-
+/** Entries in memory, bounded in bytes and in number of keys. */
+export const createMemory = (maxBytes: number, maxEntries: number) => {
+  const kept = recentOf<ReadonlyArray<Entry>>(maxEntries, undefined, maxBytes, (key, entries) =>
+    entries.reduce((size, entry) => size + sizeOf(entry), key.length * 2),
+  );
   /** Stores the entries of a key, unless they take more than a quarter of the memory. */
-  set(key: string, entries: ReadonlyArray<Entry>): void {
-    this.delete(key);
-    if (entries.length === 0 || this.#maxEntries === 0) return;
-    let size = key.length * 2;
-    for (const entry of entries) size += sizeOf(entry);
-    if (size * 4 > this.#maxBytes) return;
-    this.#slots.set(key, { entries, size });
-    this.bytes += size;
-    for (const oldest of this.#slots.keys()) {
-      if (this.bytes <= this.#maxBytes && this.#slots.size <= this.#maxEntries) break;
-      this.delete(oldest);
-    }
-  }
-
-  delete(key: string): void {
-    this.bytes -= this.#slots.get(key)?.size ?? 0;
-    this.#slots.delete(key);
-  }
-
-  replaceAll(replace: (entry: Entry) => Entry | undefined): void {
-    for (const [key, { entries }] of Array.from(this.#slots)) {
-      const kept = entries.map(replace).filter((entry) => entry !== undefined);
-      if (kept.length !== entries.length || kept.some((entry, index) => entry !== entries[index])) this.set(key, kept);
-    }
-  }
-}
+  const set = (key: string, entries: ReadonlyArray<Entry>): void =>
+    entries.length === 0 ? kept.delete(key) : kept.set(key, entries);
+  return {
+    bytes: kept.size,
+    entries: kept.count,
+    delete: kept.delete,
+    set,
+    /** The entries of a key. Those of another owner count as absent. */
+    get: (key: string, owner: string): ReadonlyArray<Entry> => {
+      const entries = kept.get(key);
+      return entries?.[0]?.owner === owner ? entries : [];
+    },
+    replaceAll: (replace: (entry: Entry) => Entry | undefined): void => {
+      for (const [key, entries] of kept.entries()) {
+        const replaced = entries.map(replace).filter((entry) => entry !== undefined);
+        if (replaced.length < entries.length || replaced.some((entry, at) => entry !== entries[at])) set(key, replaced);
+      }
+    },
+  };
+};
 
 /** Sequence number and time of a request to the upstream. Workers' clocks stand still between I/O, so time alone gives no order. */
 export interface Asked {
@@ -102,8 +68,7 @@ export interface Asked {
 
 interface Change extends Asked {
   readonly removed: boolean;
-  /** Whether another isolate made it: then it is ordered by time, not by number. */
-  readonly elsewhere?: boolean;
+  readonly elsewhere?: boolean; // whether another isolate made it: then it is ordered by time, not by number
   readonly reason?: string | undefined;
 }
 
@@ -115,59 +80,44 @@ const isOfSame = (one: Entry, other: Entry): boolean =>
 const totalOf = ({ part, bytes }: Entry): number | undefined => (part === undefined ? bytes.byteLength : part.total);
 
 export const createStore = (
-  memory: Memory,
+  memory: ReturnType<typeof createMemory>,
   edge: EdgeStore | undefined,
   notes: PurgeNotes | undefined,
   now: () => number,
 ) => {
-  const purges = new Purges();
-  const changes = new Map<string, Change>();
-  const notesReadAtMs = new Map<string, number>();
-  let allNotesReadAtMs = 0;
+  const purges = createPurges();
   let sequence = 0;
-  /** Requests that began before this one change nothing, since the last change of their object may have been evicted. */
+  /** Requests that began before this one change nothing, since the last change of their object may have been dropped. */
   let floor = 0;
+  const changes = recentOf<Change>(maxChanges, (dropped) => (floor = Math.max(floor, dropped.sequence)));
   let undecryptable = 0;
-
   const ask = (): Asked => {
     const atMs = now();
     purges.latest(atMs);
     return { sequence: ++sequence, atMs };
   };
-
-  const noteChange = (name: string, change: Change): void => {
-    const [oldest] = changes.values();
-    if (!changes.has(name) && changes.size >= maxChanges) floor = Math.max(floor, oldest?.sequence ?? 0);
-    remember(changes, name, change, maxChanges);
-  };
-
   /** Whether a response may change the object: no later request has changed it. Records the change. */
   const mayChange = (name: string, change: Change): boolean => {
     const before = changes.get(name);
     if (change.sequence < (before?.sequence ?? floor)) return false;
     if (before?.elsewhere === true && change.atMs <= before.atMs) return false;
-    noteChange(name, change);
+    changes.set(name, change);
     return true;
   };
-
   /** The entry after purges that came since it was found; undefined if removed. */
   const afterPurges = (entry: Entry): Entry | undefined => {
     const purged = purges.of(entry);
     if (purged === "hard") return undefined;
     return purged === "soft" && entry.freshness.lifetimeMs > 0 ? outdated(entry) : entry;
   };
-
   const apply = (added: ReadonlyArray<Purge>): void => {
-    for (const { atMs } of added) purges.latest(atMs);
     if (purges.add(added).length > 0) memory.replaceAll(afterPurges);
   };
-
   /** Applies a purge here, and records it for other isolates. */
   const purge = async (added: Purge): Promise<void> => {
     apply([added]);
     await notes?.write(added);
   };
-
   /** What the data centre has, by the current server secret or by the previous one. */
   const read = async (identity: Identity, route: Route, format: Format): Promise<Entry | undefined> => {
     for (const known of identity.previous === undefined ? [identity] : [identity, identity.previous]) {
@@ -180,7 +130,6 @@ export const createStore = (
     }
     return undefined;
   };
-
   /** Reads an entry of the data centre into memory, unless it is older than what this isolate knows. */
   const fetchNear = async (identity: Identity, route: Route, format: Format, name: string) => {
     const found = await read(identity, route, format);
@@ -189,7 +138,7 @@ export const createStore = (
     purges.latest(fetchedAtMs);
     const change = changes.get(name);
     const isKnown = change !== undefined && fetchedAtMs < change.atMs + (change.removed ? 1 : 0);
-    if (isKnown || fetchedAtMs <= Math.max(identity.revoked.atMs, purges.floorMs)) return [];
+    if (isKnown || fetchedAtMs <= Math.max(identity.revoked.atMs, purges.floorMs())) return [];
     const usable = afterPurges(found);
     const near = memory.get(name, identity.digest);
     const isFormat = (entry: Entry): boolean => entry.askedFormat === format;
@@ -198,19 +147,17 @@ export const createStore = (
     identity.hasEntries = true;
     // Nor may the data centre later have an older one: isolates do not order what they write there.
     if (change?.atMs !== fetchedAtMs) {
-      noteChange(name, { sequence: change?.sequence ?? floor, atMs: fetchedAtMs, removed: false, elsewhere: true });
+      changes.set(name, { sequence: change?.sequence ?? floor, atMs: fetchedAtMs, removed: false, elsewhere: true });
     }
     memory.set(name, [usable, ...near.filter((entry) => !isFormat(entry))]);
     return [usable];
   };
-
   const write = async (key: string, entry: Entry, { key: secret }: Identity, keepSeconds: number): Promise<void> => {
     // No Content-Type: it is not used, and costs 5 % of a lookup.
     const headers = { "cache-control": `max-age=${keepSeconds}` };
     const encrypted = await encryptEntry(key, entry, secret);
     await orNothing(() => edge?.put(keyOrigin + key, new Response(encrypted, { headers })));
   };
-
   /** The entry in a form, counted anew where that was made. */
   const asForm = async (route: Route, entry: Entry, format: Format): Promise<Entry | undefined> => {
     const before = entry.other;
@@ -220,7 +167,6 @@ export const createStore = (
     if (near.includes(entry)) memory.set(name, near);
     return made;
   };
-
   return {
     memory,
     ask,
@@ -234,13 +180,11 @@ export const createStore = (
     /** How far a purge reaches, for people. */
     reach: notes?.reach ?? "in this isolate alone: there is neither a Cache API nor a PURGE_LOG",
     purgeTime: (): number => purges.latest(now()),
-
     /** The latest entry in memory, if it is fresh and alone; synchronous. */
     recall: (owner: string, route: Route, nowMs: number): Entry | undefined => {
       const [entry] = memory.get(objectKey(owner, route), owner);
       return entry !== undefined && entry.vary.length === 0 && isFresh(entry, nowMs) ? entry : undefined;
     },
-
     /** The entries of an object in the first of the forms, or from which it can be made: fresh ones first, of the Cache API if none is near. */
     find: async (owner: string, identity: Identity | undefined, route: Route, stored: ReadonlyArray<Format>) => {
       const [format = "json"] = stored;
@@ -258,28 +202,33 @@ export const createStore = (
       }
       return stale.length === 0 ? fresh : [...fresh, ...stale];
     },
-
-    /** Stores an entry. Undefined: a later request has changed the object, or a purge lies on it. The promise is for the data centre. */
-    put: (identity: Identity | undefined, request: ParsedRequest, entry: Entry, asked: Asked) => {
+    /** Stores an entry. False: a later request has changed the object, or a purge lies on it. */
+    put: (
+      identity: Identity | undefined,
+      request: ParsedRequest,
+      entry: Entry,
+      asked: Asked,
+      context: RequestContext,
+    ) => {
       const { route } = request;
       const { owner, askedFormat, part, freshness, headers, bytes } = entry;
       const name = objectKey(owner, route);
-      if (asked.sequence < (identity?.revoked.sequence ?? 0) || purges.of(entry) !== undefined) return undefined;
-      if (!mayChange(name, { ...asked, removed: false })) return undefined;
+      if (asked.sequence < (identity?.revoked.sequence ?? 0) || purges.of(entry) !== undefined) return false;
+      if (!mayChange(name, { ...asked, removed: false })) return false;
       const isReplaced = (other: Entry): boolean =>
         other.askedFormat === askedFormat &&
         matchesVary(other.vary, request.headers, null) &&
         (part === undefined || other.part?.askedRange === part.askedRange || !isOfSame(entry, other));
       const others = memory.get(name, owner).filter((other) => !isReplaced(other));
       memory.set(name, [entry, ...others.slice(0, maxVariants - 1)]);
-      if (identity === undefined) return Promise.resolve();
+      if (identity === undefined) return true;
       identity.hasEntries = true;
       const until = usableUntil(freshness) + (hasValidator(headers) ? keptForValidationMs : 0);
       const keepSeconds = Math.ceil((Math.min(until, identity.expiresAtMs) - now()) / 1000);
       const isKept = keepSeconds > 0 && part === undefined && bytes.byteLength <= maxEncryptedBytes;
-      return isKept ? write(cacheKey(owner, route, askedFormat), entry, identity, keepSeconds) : Promise.resolve();
+      if (isKept) context.waitUntil(write(cacheKey(owner, route, askedFormat), entry, identity, keepSeconds));
+      return true;
     },
-
     /** Removes an object in both formats, unless a later request has changed it. `reason`: why its answer cannot be shared. */
     remove: async (identity: Identity | undefined, route: Route, asked: Asked, reason?: string): Promise<void> => {
       const name = objectKey(identity?.digest ?? nobody, route);
@@ -289,26 +238,16 @@ export const createStore = (
       const keys = ownersOf(identity).flatMap((owner) => formats.map((format) => cacheKey(owner, route, format)));
       await Promise.all(keys.map((key) => orNothing(() => edge?.delete(keyOrigin + key))));
     },
-
-    /** Removes the entries of an owner in these groups; all are of one origin (RFC 9875). In memory alone. */
-    removeGroups: (owner: string, groups: ReadonlyArray<string>): void => {
-      const isIn = (entry: Entry): boolean =>
-        cacheGroups(new Headers(entry.headers as Array<[string, string]>)).some((group) => groups.includes(group));
-      if (groups.length > 0) memory.replaceAll((entry) => (entry.owner === owner && isIn(entry) ? undefined : entry));
-    },
-
     /** Why answers for an object could not be shared lately, so that requests for it do not wait for each other. */
     uncacheable: (owner: string, route: Route): string | undefined => {
       const change = changes.get(objectKey(owner, route));
       return change !== undefined && change.atMs + uncacheableForMs > now() ? change.reason : undefined;
     },
-
     /** Whether nothing has come after an entry that was stored: no later answer, removal or purge. */
     holds: (route: Route, entry: Entry): boolean => {
       const change = changes.get(objectKey(entry.owner, route));
       return change?.removed === false && change.atMs === entry.fetchedAtMs && purges.of(entry) === undefined;
     },
-
     /** After a 401: drops all entries of the user. A token without entries may be made up, and would fill the log of purges. */
     revoke: async (identity: Identity, isKnown: boolean): Promise<void> => {
       const atMs = purges.latest(now());
@@ -317,13 +256,9 @@ export const createStore = (
       if (isKnown || identity.hasEntries) await purge(revocation);
       else if (notes?.isPerOwner === true) await notes.write(revocation);
     },
-
     /** Whether the purges recorded by other isolates, for this identity or for all, are due to be read. */
-    areNotesDue: ({ digest }: Identity): boolean => {
-      const readAtMs = Math.min(allNotesReadAtMs, notesReadAtMs.get(digest) ?? 0);
-      return notes !== undefined && Math.abs(now() - readAtMs) > purgesReadEveryMs;
-    },
-
+    areNotesDue: ({ notesReadAtMs }: Identity): boolean =>
+      notes !== undefined && Math.abs(now() - notesReadAtMs) > purgesReadEveryMs,
     /** Reads and applies them. Failures of the log are ignored. */
     readNotes: async (identity: Identity): Promise<void> => {
       const nowMs = now();
@@ -333,8 +268,7 @@ export const createStore = (
         logError("the log of purges cannot be read", error);
       }
       // Only now: a request that comes meanwhile reads for itself.
-      remember(notesReadAtMs, identity.digest, nowMs);
-      allNotesReadAtMs = nowMs;
+      identity.notesReadAtMs = nowMs;
     },
   };
 };

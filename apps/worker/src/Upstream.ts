@@ -6,7 +6,7 @@ import { maxPerIdentity, userOf, type Admission, type Applicant, type Ending } f
 import { emptyBody, readBody, streamBody, watchBody } from "./Body.ts";
 import type { Body, BodyBudget, Bytes, Lease } from "./Body.ts";
 import type { Config } from "./Config.ts";
-import type { Metrics } from "./Metrics.ts";
+import type { Metrics } from "./Log.ts";
 import { isUnsafePath, proxyStatus, refusal, type ErrorResponse } from "./Request.ts";
 import type { Asked } from "./Store.ts";
 
@@ -14,8 +14,7 @@ export interface UpstreamRequest extends Applicant {
   readonly method: string;
   readonly headers: Headers;
   readonly body: ReadableStream<Bytes> | null;
-  /** Content-Length of the body, if the client said it. */
-  readonly length: string | null;
+  readonly length: string | null; // Content-Length of the body, if the client said it
   /** Whether it may be sent again, and whether its redirects are followed: it is for an endpoint. */
   readonly isEndpoint: boolean;
   /** Whether the body of such an answer is read as a whole where it is short enough; else it is streamed. */
@@ -30,10 +29,10 @@ export interface UpstreamAnswer {
   readonly headers: Headers;
   readonly body: Body;
   readonly lease: Lease;
-  /** The place of its attempt in the order of requests. */
-  readonly asked: Asked;
+  readonly asked: Asked; // the place of its attempt in the order of requests
   readonly requestTimeMs: number;
   readonly responseTimeMs: number;
+  readonly durationMs: number;
   readonly attempts: number;
 }
 
@@ -41,54 +40,46 @@ export interface UpstreamFailure {
   readonly problem: UpstreamProblem;
   readonly attempts: number;
   readonly durationMs: number;
-  /** How long asking again is pointless, in milliseconds, where that is known. */
-  readonly retryAfterMs?: number | undefined;
+  readonly retryAfterMs?: number | undefined; // how long asking again is pointless, where that is known
   readonly collapsed?: boolean;
 }
 
-/** Error types of Proxy-Status (RFC 9209, 2.3). `unusable`: a status that no whole answer to the request can have. */
-export const errorTypes = {
-  unreachable: "connection_terminated",
-  "timed-out": "http_response_timeout",
-  "cut-short": "http_response_incomplete",
-  redirected: "http_protocol_error",
-  unusable: "http_protocol_error",
-  "known-to-be-down": "destination_unavailable",
-  busy: "connection_limit_reached",
-  crowded: "connection_limit_reached",
-  limited: "http_request_denied",
+/** By problem: the status, and the error type of Proxy-Status (RFC 9209, 2.3). `unusable`: a status that no whole answer can have. */
+const problems = {
+  unreachable: [502, "connection_terminated"],
+  "timed-out": [504, "http_response_timeout"],
+  "cut-short": [502, "http_response_incomplete"],
+  redirected: [502, "http_protocol_error"],
+  unusable: [502, "http_protocol_error"],
+  "known-to-be-down": [503, "destination_unavailable"],
+  busy: [429, "connection_limit_reached"],
+  crowded: [503, "connection_limit_reached"],
+  limited: [429, "http_request_denied"],
 } as const;
 
-export type UpstreamProblem = keyof typeof errorTypes;
+export type UpstreamProblem = keyof typeof problems;
 
 /** Problems that are no outage: no stale entry is served in their place. */
 const notOutages: ReadonlySet<UpstreamProblem> = new Set(["redirected", "unusable", "limited"]);
 export const isOutage = (problem: UpstreamProblem): boolean => !notOutages.has(problem);
-
 export const retryAfterSeconds = 5;
-
 const tooManyRequests = `this client has ${maxPerIdentity} requests at the upstream, and more waiting; wait for some to end`;
+export const proxyStatusOf = (problem: UpstreamProblem) => proxyStatus(problems[problem][1]);
 
 export const unavailable = (failure: Pick<UpstreamFailure, "problem" | "retryAfterMs">): ErrorResponse => {
   const { problem, retryAfterMs = retryAfterSeconds * 1000 } = failure;
-  const headers = { "retry-after": `${Math.ceil(retryAfterMs / 1000)}`, ...proxyStatus(errorTypes[problem]) };
-  switch (problem) {
-    case "busy":
-      return refusal(429, "RESOURCE_EXHAUSTED", tooManyRequests, headers);
-    case "limited":
-      return refusal(429, "RESOURCE_EXHAUSTED", "too many requests; wait before you send more", headers);
-    case "timed-out":
-      return refusal(504, "DEADLINE_EXCEEDED", "the upstream did not respond in time (timed-out)", headers);
-    case "known-to-be-down":
-    case "crowded":
-      return refusal(503, "UNAVAILABLE", `the upstream is unavailable (${problem})`, headers);
-    default:
-      return refusal(502, "UNAVAILABLE", `the upstream sent no valid response (${problem})`, headers);
-  }
+  const [status] = problems[problem];
+  const headers = { "retry-after": `${Math.ceil(retryAfterMs / 1000)}`, ...proxyStatusOf(problem) };
+  if (problem === "busy") return refusal(429, "RESOURCE_EXHAUSTED", tooManyRequests, headers);
+  if (status === 429)
+    return refusal(429, "RESOURCE_EXHAUSTED", "too many requests; wait before you send more", headers);
+  if (status === 504)
+    return refusal(504, "DEADLINE_EXCEEDED", "the upstream did not respond in time (timed-out)", headers);
+  if (status === 503) return refusal(503, "UNAVAILABLE", `the upstream is unavailable (${problem})`, headers);
+  return refusal(502, "UNAVAILABLE", `the upstream sent no valid response (${problem})`, headers);
 };
 
-/** Requests for one answer, at most. The client of the proxy retries too: more would multiply. */
-const maxAttempts = 3;
+const maxAttempts = 3; // requests for one answer, at most. The client of the proxy retries too: more would multiply
 /** Largest pause before a retry, and longest hint of the upstream that is waited out, in milliseconds. */
 const maxDelayMs = 1_000;
 const policy = { ...defaultRetryPolicy, maxDelayMs, maxRetryAfterMs: maxDelayMs };
@@ -96,8 +87,7 @@ const maxRedirects = 3;
 /** Least bytes a second of a request's body that may take longer than an attempt: a slower one holds a place of others. */
 const minUploadRate = 1_000;
 const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
-/** Longest body of an error that is read, in bytes. */
-const maxErrorBytes = 64 * 1024;
+const maxErrorBytes = 64 * 1024; // longest body of an error that is read, in bytes
 
 export interface RateLimiter {
   limit(options: { readonly key: string }): Promise<{ readonly success: boolean }>;
@@ -108,22 +98,21 @@ export interface UpstreamOptions {
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   readonly admission: Admission;
   readonly budget: BodyBudget;
-  /** Rate limits of a token, and of a client without one. */
   readonly limits: { readonly token?: RateLimiter | undefined; readonly anonymous?: RateLimiter | undefined };
   readonly metrics: Metrics;
-  /** Gives each attempt its place in the order of requests. */
-  readonly ask: () => Asked;
+  readonly ask: () => Asked; // gives each attempt its place in the order of requests
   readonly now: () => number;
 }
 
-type Attempt = Omit<UpstreamAnswer, "attempts" | "asked" | "requestTimeMs"> | UpstreamProblem;
+type Attempt = Omit<UpstreamAnswer, "attempts" | "asked" | "requestTimeMs" | "durationMs"> | UpstreamProblem;
 
 export const createUpstream = (options: UpstreamOptions) => {
   const { config, fetch, admission, budget, limits, metrics, ask, now } = options;
-
-  /** Any response shows that the upstream is up. */
+  /** When the upstream last answered, and last failed to, in milliseconds since the epoch; 0: not yet. */
+  const last = { answerMs: 0, failureMs: 0 };
+  /** Probes the connection: any response shows that the upstream is up. */
   const sendProbe = async (): Promise<void> => {
-    metrics.count("bytenite_edge_upstream_probes_total");
+    metrics.count("upstream_probes_total");
     const signal = AbortSignal.timeout(config.attemptTimeoutMs);
     const init: RequestInit = { redirect: "manual", signal, cache: "no-store" };
     const response = await Promise.race([fetch(`${config.upstreamUrl}/engines`, init), abortOf(signal)]);
@@ -131,7 +120,6 @@ export const createUpstream = (options: UpstreamOptions) => {
   };
   // waitUntil: otherwise the runtime would end it with the response.
   const probe = ({ waitUntil }: UpstreamRequest): void => waitUntil(admission.probe(sendProbe));
-
   /** Fetches without the zone's cache, which would store responses unencrypted. Undefined: a redirect that is not allowed. */
   const follow = async (request: UpstreamRequest, signal: AbortSignal, upload: Parameters<typeof watchBody>[2]) => {
     const { method, headers, length, isEndpoint } = request;
@@ -149,28 +137,27 @@ export const createUpstream = (options: UpstreamOptions) => {
       url = next.href;
     }
   };
-
   const attemptOnce = async (request: UpstreamRequest, leftMs: number): Promise<Attempt> => {
     const controller = new AbortController();
-    const timeoutMs = Math.min(config.attemptTimeoutMs, leftMs);
+    const leastUploaded = (minUploadRate * config.attemptTimeoutMs) / 1_000;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    let isEnded = false;
     let uploaded = 0;
-    // While the body of a request flows, the time starts anew.
-    const expire = (): void => {
-      if (uploaded < (minUploadRate * config.attemptTimeoutMs) / 1_000) controller.abort();
-      else restart(config.attemptTimeoutMs);
-    };
-    const restart = (ms: number): void => {
+    /** Ends the attempt after so long; while the body of the request flows, the time starts anew. */
+    let endAfter = (ms: number): void => {
       clearTimeout(timer);
       uploaded = 0;
-      if (!isEnded) timer = setTimeout(expire, ms);
+      timer = setTimeout(() => (uploaded < leastUploaded ? controller.abort() : endAfter(config.attemptTimeoutMs)), ms);
+    };
+    const stopTimer = (): void => {
+      clearTimeout(timer);
+      endAfter = () => {};
     };
     const upload = {
       passed: (bytes: number) => void (uploaded += bytes),
-      ended: () => restart(config.attemptTimeoutMs),
+      flush: () => endAfter(config.attemptTimeoutMs),
     };
-    restart(timeoutMs);
+    const timeoutMs = Math.min(config.attemptTimeoutMs, leftMs);
+    endAfter(timeoutMs);
     const lease = budget.lease(userOf(request));
     const failed = (problem: UpstreamProblem): Attempt => {
       lease.release();
@@ -194,30 +181,23 @@ export const createUpstream = (options: UpstreamOptions) => {
       if (stream === null) return answered(emptyBody);
       if (status >= 400 && status < 500 && request.isEndpoint) {
         // A 4xx counts even with a truncated body: otherwise stale responses would hide a 401.
-        restart(timeoutMs / 2);
-        const body = await inTime(readBody(stream, lease, maxErrorBytes)).catch(() => undefined);
-        if (body !== undefined && body.stream === undefined) return answered(body);
-        await body?.stream?.cancel();
-        const kept = new Headers(headers);
-        for (const name of ["content-encoding", "content-length", "content-type"]) kept.delete(name);
-        return answered(emptyBody, kept);
+        endAfter(timeoutMs / 2);
+        const body = await inTime(readBody(stream, lease, maxErrorBytes)).catch(() => emptyBody);
+        if (body !== emptyBody && body.stream === undefined) return answered(body);
+        await body.stream?.cancel();
+        return answered(emptyBody, new Headers([...headers].filter(([name]) => !name.startsWith("content-"))));
       }
       if (!request.isBuffered(status, headers)) return answered(streamBody(stream, lease));
       // A write is done, however long its answer takes.
-      if (request.isWrite === true) {
-        isEnded = true;
-        clearTimeout(timer);
-      }
+      if (request.isWrite === true) stopTimer();
       return answered(await inTime(readBody(stream, lease)));
     } catch {
       if (controller.signal.aborted) return failed("timed-out");
       return failed(response === undefined ? "unreachable" : "cut-short");
     } finally {
-      isEnded = true;
-      clearTimeout(timer);
+      stopTimer();
     }
   };
-
   const attempt = async (request: UpstreamRequest, maxAttempts: number, retries: RetryBudget) => {
     const until = performance.now() + config.deadlineMs;
     let corrupt = 0;
@@ -228,7 +208,9 @@ export const createUpstream = (options: UpstreamOptions) => {
       const answer = typeof result === "string" ? undefined : result;
       const durationMs = now() - requestTimeMs;
       const failure = request.isEndpoint ? failureIn(result) : undefined;
-      metrics.attempt(typeof result === "string" ? result : `${result.status}`, durationMs, now());
+      last[answer === undefined ? "failureMs" : "answerMs"] = now();
+      metrics.count("upstream_requests_total", `{outcome="${typeof result === "string" ? result : result.status}"}`);
+      metrics.count("upstream_milliseconds_total", "", durationMs);
       if (failure === undefined && attempts > 1) retries.refund(retryCost.transient);
       if (failure?._tag === "Undecodable") corrupt += 1;
       const decision = decideRetry({
@@ -243,15 +225,15 @@ export const createUpstream = (options: UpstreamOptions) => {
       if (!decision.retry || admission.isDown() || !retries.pay(retryCost.transient)) {
         return typeof result === "string"
           ? { problem: result, attempts, durationMs }
-          : { ...result, attempts, asked, requestTimeMs };
+          : { ...result, attempts, asked, requestTimeMs, durationMs };
       }
       answer?.lease.release();
-      metrics.count("bytenite_edge_upstream_retries_total", `{reason="${failure?._tag ?? ""}"}`);
+      metrics.count("upstream_retries_total", `{reason="${failure?._tag ?? ""}"}`);
       await new Promise((resolve) => setTimeout(resolve, decision.delayMs));
     }
   };
-
   return {
+    last,
     send: async (request: UpstreamRequest): Promise<UpstreamAnswer | UpstreamFailure> => {
       const startedAtMs = now();
       const limiter = request.owner === undefined ? limits.anonymous : limits.token;
@@ -292,9 +274,13 @@ const failureIn = (attempt: Attempt): RetrySituation["reason"] | undefined => {
 const hintOf = ({ headers }: Pick<UpstreamAnswer, "headers">, nowMs: number): number | undefined =>
   retryAfterMs(headers.get("retry-after"), headers.get("date"), nowMs);
 
+const endings: Readonly<Partial<Record<UpstreamProblem, Ending>>> = {
+  unreachable: "unanswered",
+  "timed-out": "unanswered",
+  "cut-short": "failed",
+};
+
 const endingOf = (result: UpstreamAnswer | UpstreamFailure): Ending => {
-  if ("status" in result)
-    return errorStatuses.has(result.status) ? "failed" : result.status < 400 ? "accepted" : "answered";
-  if (result.problem === "unreachable" || result.problem === "timed-out") return "unanswered";
-  return result.problem === "cut-short" ? "failed" : "answered";
+  if ("problem" in result) return endings[result.problem] ?? "answered";
+  return errorStatuses.has(result.status) ? "failed" : result.status < 400 ? "accepted" : "answered";
 };

@@ -1,6 +1,5 @@
 declare module "cloudflare:workers" {
   export const env: Readonly<Record<string, unknown>>;
-
   export abstract class DurableObject {
     protected readonly ctx: {
       readonly storage: {
@@ -10,6 +9,5 @@ declare module "cloudflare:workers" {
         list<A>(options: { readonly prefix: string; readonly start: string }): Promise<Map<string, A>>;
       };
     };
-    constructor(ctx: DurableObject["ctx"], env: unknown);
   }
 }

@@ -1,13 +1,11 @@
-// Worker entry: checked settings, then the flow.
-import { env as variables } from "cloudflare:workers";
+// Worker entry: checked settings, the flow, and the purge log.
+import { DurableObject, env as variables } from "cloudflare:workers";
 import { parseConfig } from "./Config.ts";
 import { handle } from "./Flow.ts";
 import { createIsolate, type AnalyticsDataset, type Isolate } from "./Isolate.ts";
-import type { PurgeLogStub } from "./Purge.ts";
-import type { RequestContext } from "./Response.ts";
+import type { Purge, PurgeLogStub } from "./Purge.ts";
+import type { RequestContext } from "./Request.ts";
 import type { RateLimiter } from "./Upstream.ts";
-
-export { PurgeLog } from "./PurgeLog.ts";
 
 /** Bindings of the Worker; see wrangler.jsonc for each, and for the variables. */
 interface Env {
@@ -43,3 +41,33 @@ export default {
     return handle(request, (isolate ??= isolateWith(env)), context);
   },
 };
+
+const maxRecords = 5_000; // records that are kept; the oldest ones become one purge of everything up to then
+const deletedAtOnce = 128; // records that are deleted at a time: the most that storage takes at once
+const keyOf = (number: number): string => `purge/${number.toString().padStart(15, "0")}`;
+
+/** Single-threaded, with durable storage: purges that arrive at the same time are all kept, in one order. */
+export class PurgeLog extends DurableObject implements PurgeLogStub {
+  async append(purge: Purge): Promise<number> {
+    const { storage } = this.ctx;
+    const last = ((await storage.get<number>("last")) ?? 0) + 1;
+    await storage.put({ last, [keyOf(last)]: purge });
+    const first = (await storage.get<number>("first")) ?? 1;
+    if (last - first >= maxRecords + deletedAtOnce) {
+      const keys = Array.from({ length: deletedAtOnce }, (_, index) => keyOf(first + index));
+      const newest = await storage.get<Purge>(keyOf(first + deletedAtOnce - 1));
+      const everything: Purge = { atMs: newest?.atMs ?? purge.atMs, hard: true };
+      await storage.put({ first: first + deletedAtOnce, everything });
+      await storage.delete(keys);
+    }
+    return last;
+  }
+  async since(number: number): Promise<{ readonly purges: ReadonlyArray<Purge>; readonly last: number }> {
+    const { storage } = this.ctx;
+    const records = await storage.list<Purge>({ prefix: "purge/", start: keyOf(number + 1) });
+    const first = (await storage.get<number>("first")) ?? 1;
+    const everything = number + 1 < first ? await storage.get<Purge>("everything") : undefined;
+    const last = (await storage.get<number>("last")) ?? 0;
+    return { purges: [...(everything === undefined ? [] : [everything]), ...records.values()], last };
+  }
+}

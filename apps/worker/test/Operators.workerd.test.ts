@@ -110,7 +110,7 @@ test("a new identity secret finds what was stored under the previous one, as lon
 
 interface Explained {
   readonly stored: object | null;
-  readonly freshness: { readonly ttlSeconds: number } | null;
+  readonly freshness: { readonly ttlMs: number } | null;
   readonly lastNotStored: string | null;
   readonly decision: { readonly action: string; readonly section: string };
 }
@@ -126,7 +126,7 @@ test("an explanation says why a request hits or misses, with rule and section, a
   expect(await explain("/engines/zipper")).toMatchObject({
     key: { user: "this token", endpoint: "get", target: "/engines/zipper", form: "json" },
     stored: { contains: ["zipper"] },
-    freshness: { ttlSeconds: 60, isExplicit: false },
+    freshness: { ttlMs: 60_000, explicit: false },
     decision: { action: "fresh", section: "RFC 9111, 4.2" },
   });
   stage.clock.ms += 61_000;

@@ -3,7 +3,7 @@ import { parseConfig } from "../src/Config.ts";
 import { handle } from "../src/Flow.ts";
 import { createIsolate, type Isolate, type Surroundings } from "../src/Isolate.ts";
 import type { EdgeStore } from "../src/Entry.ts";
-import type { RequestContext } from "../src/Response.ts";
+import type { RequestContext } from "../src/Request.ts";
 
 /** The upstream as the proxy reaches it. */
 export type Upstream = (url: string, init: RequestInit) => Promise<Response>;

@@ -24,7 +24,7 @@ const worker = new URL("../../../../apps/worker/", import.meta.url);
 /** A number that a source of apps/worker names as a constant. Throws where it is missing, as a copy would become outdated. */
 export const constantOf = (source: string, name: string): number => {
   const text = readFileSync(new URL(`src/${source}`, worker), "utf8");
-  const value = new RegExp(`^(?:export )?const ${name} = ([0-9_]+);$`, "m").exec(text)?.[1];
+  const value = new RegExp(`^(?:export )?const ${name} = ([0-9_]+);(?: //.*)?$`, "m").exec(text)?.[1];
   if (value === undefined) throw new Error(`apps/worker/src/${source} has no constant ${name}`);
   return Number(value.replaceAll("_", ""));
 };

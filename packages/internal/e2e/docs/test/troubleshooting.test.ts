@@ -106,12 +106,12 @@ test("the proxy refuses with the messages of the page", () => {
     ["apps/worker/src/Purge.ts"],
     /(?:return|\?|:) (?=["`](?:say what|endpoint must|tag must|unknown parameter|\$\{twice\}|hard must|all))/,
   );
-  const settings = textsAfter(["apps/worker/src/Config.ts"], /problems\.push\(\s*/);
+  const settings = textsAfter(["apps/worker/src/Config.ts"], /[(,=]\s*/);
   const shown = rowsBelow("Refusals of the proxy").map(([, message]) => code(message));
   expect(shown.length).toBeGreaterThan(4);
   expect(unknown(shown, [...answered, ...purges, ...settings])).toEqual([]);
   expect(answered.length).toBeGreaterThan(10);
-  expect(read("docs/troubleshooting.md")).toContain(textsAfter(["apps/worker/src/Config.ts"], /super\(/)[0]);
+  expect(read("docs/troubleshooting.md")).toContain(textsAfter(["apps/worker/src/Config.ts"], /new Error\(/)[0]);
 });
 
 test("the registry refuses with the messages of the page", () => {

@@ -3,7 +3,7 @@ import { decode, encode, endpoints, schemaDigests } from "@bytenite-engines/core
 import { EngineListResponseSchema, EngineSchema } from "@bytenite-engines/proto";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { namesOf, transcode } from "./Transcoding.ts";
+import { namesOf, transcode } from "./Entry.ts";
 
 const confirmed = (schema: DescMessage): string => schemaDigests[schema.typeName] ?? "";
 
