@@ -120,3 +120,25 @@ test.for<[make: () => unknown, problem: string]>([
 ])("%s is refused: %s", ([make, problem]) => {
   expect(make).toThrow(problem);
 });
+
+test.for<CallOptions>([
+  { token: null },
+  { token: "abc" },
+  { token: () => "abc" },
+  { onEvent: null },
+  { onEvent: () => {} },
+  { hedging: null },
+  { hedging: hedging() },
+  { breaker: null },
+  { breaker: breaker() },
+  { middleware: [] },
+  { middleware: [(request, next) => next(request)] },
+  { headers: {} },
+  { headers: { a: "\tb \u00ff" } },
+  { retry: { maxAttempts: Infinity } },
+  { attemptTimeoutMs: Infinity, deadlineMs: 0 },
+  { retryBudget: Infinity },
+  { format: "protobuf", dedupe: false, propagateTrace: false },
+])("the options %o are taken", (options) => {
+  expect(() => makeClientParts(options, [])).not.toThrow();
+});

@@ -38,7 +38,9 @@ test("an empty page is the last one, and a failure where hasNext is true", () =>
   expect(nextPage(firstPage({}), page(0, true))).toBeUndefined();
   expect(endedEarly(server, firstPage({}), page(0, false))).toBeUndefined();
   expect(endedEarly(server, firstPage({}), page(1, true))).toBeUndefined();
-  expect(endedEarly(server, firstPage({ offset: 3 }), page(0, true))?.message).toContain("early, after 3 engines");
+  const early = endedEarly(server, firstPage({ offset: 3 }), page(0, true));
+  expect(early).toMatchObject({ attempts: 1, url: "http://x/engines" });
+  expect(early?.message).toContain("early, after 3 engines");
   expect(nextPage(firstPage({}), create(response, { engines: [{}] }))).toBeUndefined();
 });
 

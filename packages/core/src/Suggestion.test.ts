@@ -14,6 +14,13 @@ test("the start of a word is close, something else is not", () => {
   expect(closest("vers", names)).toEqual(["versions"]);
   expect(closest("frobnicate", names)).toEqual([]);
   expect(didYouMean("frobnicate", names)).toBeUndefined();
+  // Two characters differ; they are not the same ones exchanged.
+  for (const [word, other] of [
+    ["bad", "bca"],
+    ["dad", "ddc"],
+    ["bcb", "cab"],
+  ] as const)
+    expect(closest(word, [other])).toEqual([]);
 });
 
 test("several are said as a sentence", () => {
