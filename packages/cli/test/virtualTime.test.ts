@@ -73,6 +73,9 @@ test("wait goes on while the server does not answer, and says so once after five
     await timed("wait frame-splitter --timeout 6s --interval 1s --attempts 1", (registry) =>
       registry.faults.set(unanswered),
     ),
+    await timed("wait frame-splitter --timeout 6050ms --interval 1s --attempts 1", (registry) =>
+      registry.faults.set(unanswered),
+    ),
     await timed("wait frame-splitter --timeout 9s --attempts 1", (registry) =>
       registry.faults.set([{ fault: { status: 403 } }]),
     ),
@@ -100,6 +103,9 @@ test("watch writes what changes, goes on over failures, and ends with the last o
       }
     }),
     await timed("watch long --attempts 1 --timeout 3s --interval 1s --jq .event", (registry, now) => {
+      if (now === 1_000) registry.faults.set(unanswered);
+    }),
+    await timed("watch long --attempts 1 --timeout 6050ms --interval 1s --jq .event", (registry, now) => {
       if (now === 1_000) registry.faults.set(unanswered);
     }),
     await timed("watch long --attempts 1 --timeout 9s --interval 1s", (registry) => registry.faults.set(unanswered)),
