@@ -158,6 +158,8 @@ const keyOf = ({ host, port }: http.RequestOptions): string => `${host}:${port}`
  * all options and finds the connection by name several times, an eighth of the time of a call.
  */
 const reuseDirectly = (agent: PoolingAgent): void => {
+  const [keep] = agent.listeners("free") as Array<(socket: Socket, options: http.RequestOptions) => void>;
+  if (keep === undefined) return;
   const connections = new WeakMap<Socket, Connection>();
   const idle = new Map<string, Array<Connection>>();
   const connectionOf = (socket: Socket, key: string): Connection => {
@@ -188,10 +190,9 @@ const reuseDirectly = (agent: PoolingAgent): void => {
     }
     addRequest(request, options);
   };
-  const [keep] = agent.listeners("free") as Array<(socket: Socket, options: http.RequestOptions) => void>;
   agent.removeAllListeners("free");
   agent.on("free", (socket: Socket, options: http.RequestOptions) => {
-    if (socket.connecting || !socket.writable) return keep?.call(agent, socket, options);
+    if (socket.connecting || !socket.writable) return keep.call(agent, socket, options);
     const key = keyOf(options);
     const connection = connections.get(socket) ?? connectionOf(socket, key);
     const list = idle.get(key) ?? [];
