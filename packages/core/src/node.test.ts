@@ -203,12 +203,14 @@ test.for([
 ] as const)("with maxConnections %s three requests at once, twice, take %d connections", async ([max, count]) => {
   const sockets = new Set<Socket>();
   const waiting: Array<() => void> = [];
-  const origin = await served(({ socket }, response) => {
+  const server = http.createServer(({ socket }, response) => {
     sockets.add(socket);
     waiting.push(() => response.end());
     // All are under way before the first is answered.
     if (waiting.length === (max ?? 3)) for (const answer of waiting.splice(0)) answer();
   });
+  server.keepAliveTimeout = 0;
+  const origin = await listening(server);
   const fetch = madeFetch(max === undefined ? {} : { maxConnections: max });
   for (let turn = 0; turn < 2; turn++)
     await Promise.all([1, 2, 3].map(async (path) => (await fetch(`${origin}/${path}`, init())).arrayBuffer()));
