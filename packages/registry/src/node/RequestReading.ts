@@ -100,7 +100,7 @@ const bodyOf = async (request: IncomingMessage, maxBytes: number): Promise<Uint8
     throw new ApiError("CANCELLED", "the request was cut short");
   } finally {
     // The rest is discarded.
-    request.resume();
+    if (body === undefined) request.resume();
   }
   if (body === undefined) throw bodyTooLong(maxBytes);
   return body;
