@@ -1,7 +1,5 @@
 // A map that is bounded in number and size.
 
-export type Recent<A> = ReturnType<typeof recentOf<A>>;
-
 /**
  * Keeps at most so many values, and of `maxSize` together; the least recently used ones are dropped first. A value that takes more than a
  * quarter of the size is not kept.
