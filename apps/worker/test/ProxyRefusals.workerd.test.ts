@@ -41,6 +41,18 @@ test.each([
 });
 
 test.each([
+  [65_536, true],
+  [65_537, false],
+])("a 404 with a body of %i bytes comes through with it: %s", async (bytes, isPassed) => {
+  const text = JSON.stringify("x".repeat(bytes - 2));
+  const headers = { "content-type": "application/json" };
+  stage.answer = () => new Response(new Blob([text]).stream(), { status: 404, headers });
+  const response = await stage.edge.get("alice", "/engines/zipper", json);
+  expect(response.status).toBe(404);
+  expect((await response.text()).length).toBe(isPassed ? bytes : 0);
+});
+
+test.each([
   ["/engines", 10_000, 30_000],
   ["/engines/zipper", 60_000, 120_000],
   ["/engines/zipper/status", 2_000, 2_000],
