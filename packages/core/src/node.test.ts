@@ -282,6 +282,19 @@ test("reports how much of a body was sent, and sends it with its length", async 
   }
 });
 
+test("a body in many chunks is read as it was sent, whole and by the reader", async () => {
+  const sent = Buffer.from(Array.from({ length: 300_000 }, (_, index) => (index * 7) % 251));
+  const origin = await served((_request, response) => void response.end(sent));
+  const fetch = madeFetch();
+  const whole = await (await fetch(origin, init())).arrayBuffer();
+  expect(Buffer.from(whole).equals(sent)).toBe(true);
+  const reader = (await fetch(origin, init())).body?.getReader();
+  const chunks: Array<Uint8Array> = [];
+  for (let read = await reader?.read(); read?.value !== undefined; read = await reader?.read()) chunks.push(read.value);
+  expect(chunks.length).toBeGreaterThan(1);
+  expect(Buffer.concat(chunks).equals(sent)).toBe(true);
+});
+
 test("a body cut short is undecodable, not empty", async () => {
   const origin = await rawServer((socket) => socket.end(head(engine).slice(0, -5)));
   expect(await reasonOf(clientOf(origin).get("zipper"))).toMatchObject({ _tag: "Undecodable" });
