@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isLogged, logLine, traceIdOf, type Received, type RequestOutcome, type Result } from "./Log.ts";
+import { createMetrics, isLogged, logLine, traceIdOf, type Received, type RequestOutcome, type Result } from "./Log.ts";
 
 const received: Received = {
   request: Object.assign(new Request("https://edge.example"), { cf: { colo: "ZRH" } }),
@@ -66,4 +66,27 @@ test.each([
 
 test("a malformed traceparent gives no trace id", () => {
   expect(traceIdOf("00-zz-b7ad6b7169203331-01")).toBeUndefined();
+});
+
+test("the metrics of three answers, in Prometheus text", () => {
+  const metrics = createMetrics();
+  metrics.observe(outcomeOf(200, "hit"), 200, 0);
+  metrics.observe(outcomeOf(200, "hit"), 200, 1_000);
+  metrics.observe(outcomeOf(200, "hit"), 200, 40_000);
+  metrics.count("upstream_probes_total", "", 2);
+  const samples = metrics.text([["entries", "Stored entries.", 7]]).replaceAll("bytenite_edge_", "");
+  const values = samples.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  const bucketsOfHits = ["0.001", "0.005", "0.025", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "30", "+Inf"].map(
+    (bound, index) => `request_seconds_bucket{result="hit",le="${bound}"} ${index < 6 ? 1 : index < 11 ? 2 : 3}`,
+  );
+  expect(values).toEqual([
+    'requests_total{endpoint="list",result="hit",status="200"} 3',
+    "response_bytes_total 6",
+    "upstream_probes_total 2",
+    ...bucketsOfHits,
+    'request_seconds_sum{result="hit"} 41',
+    'request_seconds_count{result="hit"} 3',
+    "entries 7",
+  ]);
+  expect(samples).toContain("# HELP entries Stored entries.\n# TYPE entries gauge\n");
 });

@@ -117,7 +117,7 @@ export const createMetrics = () => {
       const histogram = latencies.get(result) ?? { counts: bounds.map(() => 0), sum: 0 };
       latencies.set(result, histogram);
       histogram.sum += durationMs / 1000;
-      const index = durationMs === 0 ? 0 : bounds.findIndex((bound) => durationMs <= bound * 1000);
+      const index = bounds.findIndex((bound) => durationMs <= bound * 1000);
       histogram.counts[index] = (histogram.counts[index] ?? 0) + 1;
     },
     /** The metrics as Prometheus text. */
