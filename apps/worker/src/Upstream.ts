@@ -185,7 +185,8 @@ export const createUpstream = (options: UpstreamOptions) => {
         const body = await inTime(readBody(stream, lease, maxErrorBytes)).catch(() => emptyBody);
         if (body !== emptyBody && body.stream === undefined) return answered(body);
         await body.stream?.cancel();
-        return answered(emptyBody, new Headers([...headers].filter(([name]) => !name.startsWith("content-"))));
+        const kept = [...headers].filter(([name]) => !/^content-(?:encoding|length|type)$/.test(name));
+        return answered(emptyBody, new Headers(kept));
       }
       if (!request.isBuffered(status, headers)) return answered(streamBody(stream, lease));
       // A write is done, however long its answer takes.
