@@ -57,6 +57,7 @@ test.each([
   [{ UPSTREAM_URL: 8080 }, "UPSTREAM_URL must be text, in quotes"],
   [{ ...upstream, EDGE_TIER: false }, "EDGE_TIER must be text, in quotes"],
   [{ ...upstream, ADMIN_SECRET_PREVIOUS: "0123456789abcdef" }, "ADMIN_SECRET_PREVIOUS needs ADMIN_SECRET"],
+  [{ ...upstream, ADMIN_SECRET_PREVIOUS: "short" }, "ADMIN_SECRET_PREVIOUS needs ADMIN_SECRET"],
   [{ ...upstream, IDENTITY_SECRET: "short" }, "IDENTITY_SECRET must have at least 16 characters"],
   [{ ...upstream, FORWARDED_PATHS: "v1/auth" }, "FORWARDED_PATHS must list paths such as /v1/auth"],
   [{ ...upstream, FORWARDED_PATHS: "/v1/../x" }, "FORWARDED_PATHS must list paths such as /v1/auth"],

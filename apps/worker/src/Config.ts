@@ -58,7 +58,8 @@ export const parseConfig = (variables: Readonly<Record<string, unknown>>) => {
         value.length < minSecretLength ? undefined : value,
       ),
     );
-    if (text(name) === undefined && found[1] !== "") problems.add(`${name}_PREVIOUS needs ${name}`);
+    if (text(name) === undefined && text(`${name}_PREVIOUS`) !== undefined)
+      problems.add(`${name}_PREVIOUS needs ${name}`);
     return found.filter((value) => value !== "");
   };
   const list = (name: string, fallback: string, problem: string, isValid: (item: string) => boolean) => {

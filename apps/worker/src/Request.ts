@@ -227,10 +227,16 @@ export const upstreamUrlOf = ({ endpoint, target }: Route, upstreamUrl: string):
 
 const hopOf = (deployment: string): string => `${proxyName}-${deployment}`;
 /** Whether a request has been through this deployment before, by Via (RFC 9110, 7.6.3) and CDN-Loop (RFC 8586). */
-const isLoop = (via: string | null, cdnLoop: string | null, deployment: string): boolean =>
-  splitList(`${via ?? ""},${cdnLoop ?? ""}`.toLowerCase()).some((member) =>
-    member.split(/[\s;]+/, 3).includes(hopOf(deployment)),
+const isLoop = (via: string | null, cdnLoop: string | null, deployment: string): boolean => {
+  const hop = hopOf(deployment);
+  return (
+    members(via).some((member) => member.trim().split(/\s+/, 2)[1] === hop) ||
+    members(cdnLoop).some((member) => member.split(";", 1)[0]?.trim() === hop)
   );
+};
+
+/** The members of one field: a quote that one leaves open must not hide the other's. */
+const members = (field: string | null): ReadonlyArray<string> => splitList(field?.toLowerCase() ?? "");
 
 export const withHop = (headers: Headers, deployment: string): ReadonlyArray<readonly [string, string]> => {
   const hop = hopOf(deployment);

@@ -53,8 +53,11 @@ test("of two deployments with the same settings, each is itself where it has a n
       const passed = await proxy.get("alice", "/engines/sound", { [name]: value.replace(/(one|two)/i, "elsewhere") });
       ids.push(passed.status);
     }
+    // A quote that one field leaves open does not hide the other.
+    const open = { via: '1.1 "a', "cdn-loop": `bytenite-edge-${DEPLOYMENT_ID}` };
+    ids.push((await proxy.get("alice", `/engines/sound-${DEPLOYMENT_ID}`, open)).status);
   }
-  expect(ids).toEqual(Array.from({ length: 6 }, () => [508, 200]).flat());
+  expect(ids).toEqual(Array.from({ length: 2 }, () => [508, 200, 508, 200, 508, 200, 508]).flat());
 });
 
 test.each([
