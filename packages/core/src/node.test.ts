@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { getEventListeners, once } from "node:events";
 import * as http from "node:http";
 import * as https from "node:https";
@@ -215,6 +217,78 @@ test.for([
   for (let turn = 0; turn < 2; turn++)
     await Promise.all([1, 2, 3].map(async (path) => (await fetch(`${origin}/${path}`, init())).arrayBuffer()));
   expect(sockets.size).toBe(count);
+});
+
+test.each([
+  ["HEAD", "200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 40"],
+  ["GET", "204 No Content"],
+  ["GET", '304 Not Modified\r\netag: "a"'],
+  ["GET", "200 OK\r\ncontent-length: 0"],
+])("a %s answered with %s frees its connection unread, and reads as empty", async (method, answer) => {
+  const sockets = new Set<Socket>();
+  const origin = await rawServer((socket) => {
+    sockets.add(socket);
+    socket.write(`HTTP/1.1 ${answer}\r\n\r\n`);
+  });
+  const fetch = madeFetch({ maxConnections: 1 });
+  await fetch(origin, init({ method }));
+  const response = await fetch(origin, init({ method }));
+  await (await fetch(origin, init({ method }))).arrayBuffer();
+  expect((await response.arrayBuffer()).byteLength).toBe(0);
+  const reader = (await fetch(origin, init({ method }))).body?.getReader();
+  expect(await reader?.read()).toEqual({ done: true });
+  await (await fetch(origin, init({ method }))).body?.cancel();
+  expect(sockets.size).toBe(1);
+});
+
+test("an answer of 101 is an error, and what follows it answers nothing", async () => {
+  const origin = await rawServer((socket, _, text) => {
+    if (text.startsWith("GET /1")) socket.write("HTTP/1.1 101 Switching Protocols\r\n\r\n" + head("poison"));
+    else socket.write(head("right"));
+  });
+  const fetch = madeFetch();
+  await expect(fetch(`${origin}/1`, init())).rejects.toThrow("the server answered 101");
+  expect(new TextDecoder().decode(await (await fetch(`${origin}/2`, init())).arrayBuffer())).toBe("right");
+});
+
+test("refuses CONNECT", async () => {
+  await expect(madeFetch()("http://127.0.0.1:9/", init({ method: "CONNECT" }))).rejects.toThrow(TypeError);
+});
+
+test("close ends a request on a kept connection, sends nothing again, and leaves the fetch usable", async () => {
+  const asked: Array<string> = [];
+  const second = Promise.withResolvers<void>();
+  const origin = await rawServer((socket, _, text) => {
+    asked.push(text.slice(0, 6));
+    if (text.startsWith("GET /2")) second.resolve();
+    else socket.write(head("here"));
+  });
+  const fetch = madeFetch();
+  await (await fetch(`${origin}/1`, init())).arrayBuffer();
+  const [ended] = await Promise.all([
+    fetch(`${origin}/2`, init()).catch((error: unknown) => error),
+    second.promise.then(() => fetch.close()),
+  ]);
+  expect(ended).toMatchObject({ code: "ECONNRESET" });
+  await (await fetch(`${origin}/3`, init())).arrayBuffer();
+  expect(asked).toEqual(["GET /1", "GET /2", "GET /3"]);
+});
+
+test("a request that is sent again has the async context of its own call", async () => {
+  const caller = new AsyncLocalStorage<string>();
+  const origin = await rawServer((socket, count) => {
+    if (count === 2) socket.resetAndDestroy();
+    else socket.write(head("here"));
+  });
+  const started: Array<string | undefined> = [];
+  const note = (): void => void started.push(caller.getStore());
+  subscribe("http.client.request.start", note);
+  onTestFinished(() => void unsubscribe("http.client.request.start", note));
+  const fetch = madeFetch();
+  for (const name of ["alice", "bob"]) {
+    await caller.run(name, async () => void (await (await fetch(origin, init())).arrayBuffer()));
+  }
+  expect(started).toEqual(["alice", "bob", "bob"]);
 });
 
 test("sends a GET once when a new connection is reset", async () => {

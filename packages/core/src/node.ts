@@ -1,4 +1,5 @@
 // A fetch for Node over node:http and node:https.
+import { AsyncLocalStorage } from "node:async_hooks";
 import * as http from "node:http";
 import type * as https from "node:https";
 import type { Socket } from "node:net";
@@ -88,13 +89,21 @@ export const nodeFetch = (options: NodeFetchOptions = {}): NodeFetch => {
       const url = new URL(text);
       if (url.protocol !== "http:" && url.protocol !== "https:")
         throw new TypeError(`nodeFetch: ${url.protocol} is not http: or https:`);
+      if (init.method === "CONNECT")
+        throw new TypeError("nodeFetch: the method CONNECT makes a tunnel, and no response");
       if (env !== undefined) assertProxySupport(url, env);
       init.signal?.throwIfAborted();
       const agents = (made[url.protocol] ??= agentsOf(url.protocol === "https:" ? httpsModule() : http));
-      send({ agents, url, init, resolve, reject }, false);
+      send({ agents, url, init, inContext: AsyncLocalStorage.snapshot(), resolve, reject }, false);
     });
   const close = () => {
-    for (const agents of Object.values(made)) agents?.kept.destroy();
+    for (const [protocol, agents] of Object.entries(made)) {
+      if (agents === undefined) continue;
+      agents.isClosed = true;
+      delete made[protocol];
+      agents.kept.destroy();
+      agents.single.destroy();
+    }
   };
   return Object.assign(fetch, { close, takesOnAbort: true });
 };
@@ -106,6 +115,8 @@ interface Agents {
   readonly isRewritten: boolean;
   readonly kept: http.Agent;
   readonly single: http.Agent;
+  /** What ends then was not ended by the server, and is not sent again. */
+  isClosed: boolean;
 }
 
 const optionNames: ReadonlyArray<keyof NodeFetchOptions> = ["idleTimeoutMs", "maxConnections", "tls", "proxyEnv"];
@@ -135,6 +146,7 @@ const makeAgents = ({ idleTimeoutMs, maxConnections, tls }: NodeFetchOptions, en
       isRewritten: Agent === http.Agent && env?.["http_proxy"] !== undefined,
       kept,
       single: new Agent(single),
+      isClosed: false,
     };
   };
 };
@@ -169,7 +181,9 @@ const reuseDirectly = (agent: PoolingAgent): void => {
       if (connection.isIdle) socket.destroy();
     };
     // What comes between two requests would be taken for the answer to the next one.
-    socket.on("data", endIdle).on("timeout", endIdle).on("error", endIdle);
+    socket.on("data", endIdle).on("error", endIdle);
+    // The time that ends during a request begins again after it: the agent sets no timeout that it finds set.
+    socket.on("timeout", () => (connection.isIdle ? socket.destroy() : socket.setTimeout(0)));
     socket.on("close", () => {
       const left = idle.get(key)?.filter((each) => each !== connection) ?? [];
       if (left.length > 0) idle.set(key, left);
@@ -250,12 +264,14 @@ interface Exchange {
   readonly agents: Agents;
   readonly url: URL;
   readonly init: NodeFetchInit;
+  /** Runs a function in the async context of the call: events of a kept connection have that of the request that opened it. */
+  readonly inContext: (run: () => void) => void;
   readonly resolve: (response: FetchResponse) => void;
   readonly reject: (cause: unknown) => void;
 }
 
 const send = (exchange: Exchange, isResend: boolean): void => {
-  const { agents, url, init, resolve, reject } = exchange;
+  const { agents, url, init, inContext, resolve, reject } = exchange;
   const { method = "GET" } = init;
   // Node copies the options several times: their number is felt.
   const request = agents.request({
@@ -278,16 +294,21 @@ const send = (exchange: Exchange, isResend: boolean): void => {
   request.on("error", (error) => {
     // After the response has begun, the reader of its body gets the error.
     if (response !== undefined) return;
-    const metClosedConnection = request.reusedSocket && !isResend && isReset(error) && aborted === undefined;
-    if (metClosedConnection && idempotentMethods.has(method)) send(exchange, true);
+    const isOwnDoing = aborted !== undefined || agents.isClosed;
+    const metClosedConnection = request.reusedSocket && !isResend && isReset(error) && !isOwnDoing;
+    if (metClosedConnection && idempotentMethods.has(method)) inContext(() => send(exchange, true));
     else reject(aborted === undefined ? error : aborted.reason);
   });
-  request.on("response", (incoming) => resolve((response = new NodeResponse(url.href, incoming))));
   // An upgrade was not requested.
-  request.on("upgrade", ({ statusCode }, socket) => {
+  const rejectUpgrade = ({ statusCode, socket }: http.IncomingMessage): void => {
     socket.destroy();
     reject(new Error(`nodeFetch: the server answered ${statusCode} and switched to another protocol`));
+  };
+  request.on("response", (incoming) => {
+    if (incoming.statusCode === 101) rejectUpgrade(incoming);
+    else resolve((response = new NodeResponse(url.href, incoming, method)));
   });
+  request.on("upgrade", rejectUpgrade);
   const { body, onBodySent } = init;
   if (body instanceof Uint8Array && onBodySent !== undefined) sendInPieces(request, body, onBodySent);
   else request.end(body);
@@ -354,16 +375,21 @@ class NodeResponse implements FetchResponse {
   readonly headers: ResponseHeaders;
   readonly #incoming: http.IncomingMessage;
   readonly #content: Readable;
+  readonly #hasBody: boolean;
   #error: Error | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(url: string, incoming: http.IncomingMessage) {
+  constructor(url: string, incoming: http.IncomingMessage, method: string) {
     this.url = url;
     this.status = incoming.statusCode ?? 0;
+    const isWithout = method === "HEAD" || this.status === 204 || this.status === 304;
+    this.#hasBody = !isWithout && incoming.headers["content-length"] !== "0";
     this.headers = new NodeHeaders(incoming.headers);
     this.#incoming = incoming;
     incoming.on("error", (error) => this.#fail(error));
     this.#content = this.#decoded();
+    // The connection is free for the next request, also where nobody reads that nothing comes.
+    if (!this.#hasBody) incoming.resume();
   }
 
   /** Closes the connection; the reader of the body gets the error. */
@@ -382,7 +408,7 @@ class NodeResponse implements FetchResponse {
       const chunks: Array<Buffer> = [];
       const settle = () => (this.#error === undefined ? resolve(joined(chunks)) : reject(this.#error));
       this.#wake = settle;
-      if (this.#error !== undefined) settle();
+      if (this.#error !== undefined || this.#content.readableEnded) settle();
       else this.#content.on("data", (chunk: Buffer) => chunks.push(chunk)).on("end", settle);
     });
   }
@@ -416,6 +442,7 @@ class NodeResponse implements FetchResponse {
   /** The short body of a redirect is read, so that the connection is kept. */
   async #leave(): Promise<void> {
     const incoming = this.#incoming;
+    if (!this.#hasBody) return;
     if (this.status < 300 || this.status > 399) return void incoming.destroy();
     let bytes = 0;
     await new Promise<void>((resolve) => {
@@ -436,7 +463,7 @@ class NodeResponse implements FetchResponse {
   #decoded(): Readable {
     let stream: Readable = this.#incoming;
     const coding = this.#incoming.headers["content-encoding"];
-    if (coding === undefined || this.status === 204 || this.status === 304) return stream;
+    if (coding === undefined || !this.#hasBody) return stream;
     const names = coding.split(",", maxContentCodings + 1).map((each) => each.trim().toLowerCase());
     if (names.length > maxContentCodings) return this.#refused(`more than ${maxContentCodings} content codings`);
     for (const name of names.filter((each) => each !== "" && each !== "identity").toReversed()) {
