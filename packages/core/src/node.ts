@@ -1,5 +1,4 @@
 // A fetch for Node over node:http and node:https.
-import { AsyncLocalStorage } from "node:async_hooks";
 import * as http from "node:http";
 import type * as https from "node:https";
 import type { Socket } from "node:net";
@@ -85,7 +84,7 @@ export const nodeFetch = (options: NodeFetchOptions = {}): NodeFetch => {
   const agentsOf = makeAgents(options, env);
   const made: Partial<Record<string, Agents>> = {};
   const fetch = (text: string, init: NodeFetchInit = {}): Promise<FetchResponse> =>
-    new Promise((resolve, reject) => {
+    new Promise<FetchResponse>((resolve, reject) => {
       const url = new URL(text);
       if (url.protocol !== "http:" && url.protocol !== "https:")
         throw new TypeError(`nodeFetch: ${url.protocol} is not http: or https:`);
@@ -94,8 +93,8 @@ export const nodeFetch = (options: NodeFetchOptions = {}): NodeFetch => {
       if (env !== undefined) assertProxySupport(url, env);
       init.signal?.throwIfAborted();
       const agents = (made[url.protocol] ??= agentsOf(url.protocol === "https:" ? httpsModule() : http));
-      send({ agents, url, init, inContext: AsyncLocalStorage.snapshot(), resolve, reject }, false);
-    });
+      send({ agents, url, init, resolve, reject }, false);
+    }).catch(sendAgain);
   const close = () => {
     for (const [protocol, agents] of Object.entries(made)) {
       if (agents === undefined) continue;
@@ -264,14 +263,26 @@ interface Exchange {
   readonly agents: Agents;
   readonly url: URL;
   readonly init: NodeFetchInit;
-  /** Runs a function in the async context of the call: events of a kept connection have that of the request that opened it. */
-  readonly inContext: (run: () => void) => void;
   readonly resolve: (response: FetchResponse) => void;
   readonly reject: (cause: unknown) => void;
 }
 
+/** An idempotent request met a connection that the server had closed. */
+class ClosedConnection {
+  readonly exchange: Exchange;
+  constructor(exchange: Exchange) {
+    this.exchange = exchange;
+  }
+}
+
+/** A reaction of the call's promise has its async context; events of a kept connection have that of the request that opened it. */
+const sendAgain = (cause: unknown): Promise<FetchResponse> => {
+  if (!(cause instanceof ClosedConnection)) throw cause;
+  return new Promise((resolve, reject) => send({ ...cause.exchange, resolve, reject }, true));
+};
+
 const send = (exchange: Exchange, isResend: boolean): void => {
-  const { agents, url, init, inContext, resolve, reject } = exchange;
+  const { agents, url, init, resolve, reject } = exchange;
   const { method = "GET" } = init;
   // Node copies the options several times: their number is felt.
   const request = agents.request({
@@ -296,7 +307,7 @@ const send = (exchange: Exchange, isResend: boolean): void => {
     if (response !== undefined) return;
     const isOwnDoing = aborted !== undefined || agents.isClosed;
     const metClosedConnection = request.reusedSocket && !isResend && isReset(error) && !isOwnDoing;
-    if (metClosedConnection && idempotentMethods.has(method)) inContext(() => send(exchange, true));
+    if (metClosedConnection && idempotentMethods.has(method)) reject(new ClosedConnection(exchange));
     else reject(aborted === undefined ? error : aborted.reason);
   });
   // An upgrade was not requested.
