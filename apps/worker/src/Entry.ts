@@ -261,12 +261,14 @@ export const rangeFor = (method: string, asked: Headers, { headers }: Entry): st
 
 export const isFresh = (entry: Entry, nowMs: number): boolean => timeToLive(entry.freshness, nowMs) > 0;
 
-/** What is counted for an entry besides its bytes and its fields: objects and maps. Measured, rounded up. */
-const entryOverheadBytes = 1_200;
+/** What is counted for an entry besides its bytes: objects, maps, and fields of so many characters. Measured, rounded up. */
+const entryOverheadBytes = 2_000;
+const usualFieldCharacters = 2_000;
 
 export const sizeOf = ({ bytes, headers, client, other }: Entry): number => {
   const characters = [...headers, ...client].reduce((sum, [name, value]) => sum + name.length + value.length, 0);
-  return bytes.byteLength + entryOverheadBytes + characters + (typeof other === "object" ? sizeOf(other) : 0);
+  const beyond = Math.max(0, characters - usualFieldCharacters);
+  return bytes.byteLength + entryOverheadBytes + beyond + (typeof other === "object" ? sizeOf(other) : 0);
 };
 
 /** Bytes of the initialisation vector of AES-GCM (NIST SP 800-38D, 8.2.2: random, 96 bits), and of the length of the text. */

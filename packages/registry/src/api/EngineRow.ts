@@ -1,7 +1,7 @@
 // Stored form of an engine: searchable columns and both formats.
 import { clone, create, toBinary, type JsonObject } from "@bufbuild/protobuf";
 import { BinaryReader } from "@bufbuild/protobuf/wire";
-import { timestampMs, type Timestamp } from "@bufbuild/protobuf/wkt";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { decodeJson, encodeJson, parseTag, parseVersion, type Version } from "@bytenite-engines/core/wire";
 import { EngineListResponseSchema, EngineSchema, PlatformConfigSchema, type Engine } from "@bytenite-engines/proto";
 import type { SecretBox } from "./SecretBox.ts";
@@ -129,16 +129,14 @@ const rowWith = (
     open.status,
     open.isPublic ? 1 : 0,
     open.revision,
-    msOf(open.createdAt),
-    msOf(open.updatedAt),
-    msOf(open.deletedAt),
+    open.createdAt === undefined ? 0 : Math.floor(timestampMs(open.createdAt)),
+    open.updatedAt === undefined ? 0 : Math.floor(timestampMs(open.updatedAt)),
+    open.deletedAt === undefined ? null : Math.floor(timestampMs(open.deletedAt)),
     secret,
     JSON.stringify(encodeJson(EngineSchema, open)),
     protobuf,
   ];
 };
-
-const msOf = (time: Timestamp | undefined): number | null => (time === undefined ? null : timestampMs(time));
 
 const withoutSecret = (engine: Engine): Engine => {
   if ((engine.platformConfig?.token ?? "") === "") return engine;

@@ -37,7 +37,7 @@ export const exportAll = async (args: ReadonlyArray<string>): Promise<number> =>
         }
       }
       const lines = format === "sql" ? exportRows(file) : exportLines(file, user, secrets);
-      await pipeline(Readable.from(lines), process.stdout);
+      await pipeline(Readable.from(lines), process.stdout, { end: false });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
     } finally {
