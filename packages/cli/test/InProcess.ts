@@ -1,4 +1,4 @@
-// Commands of bne in this process: no start, and all that they say.
+// Commands of bne in this process, with all their output.
 import { Readable, Writable } from "node:stream";
 import { join } from "node:path";
 import { loaderOf } from "../src/commands/Loaders.ts";

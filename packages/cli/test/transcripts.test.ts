@@ -1,4 +1,4 @@
-// What commands say, word by word, in __snapshots__: each change of it shows.
+// Output of commands, word by word, in __snapshots__.
 import { expect, test } from "vitest";
 import { helpCells, helpText } from "../src/parse/Help.ts";
 import { transcript, type Line } from "./Transcript.ts";
