@@ -291,6 +291,25 @@ test("a request that is sent again has the async context of its own call", async
   expect(started).toEqual(["alice", "bob", "bob"]);
 });
 
+test("a request that is aborted before it is sent again is not", async () => {
+  let requests = 0;
+  const origin = await rawServer((socket, count) => {
+    requests++;
+    if (count === 2) socket.resetAndDestroy();
+    else socket.write(head("here"));
+  });
+  const fetch = madeFetch();
+  await (await fetch(origin, init())).arrayBuffer();
+  const controller = new AbortController();
+  // Between the error of the request and the reaction of the call's promise.
+  const abort = (): void => process.nextTick(() => controller.abort(new Error("enough")));
+  subscribe("http.client.request.error", abort);
+  onTestFinished(() => void unsubscribe("http.client.request.error", abort));
+  await expect(fetch(origin, init({ signal: controller.signal }))).rejects.toThrow("enough");
+  await (await fetch(origin, init())).arrayBuffer();
+  expect(requests).toBe(3);
+});
+
 test("sends a GET once when a new connection is reset", async () => {
   let requests = 0;
   const origin = await rawServer((socket) => {

@@ -270,14 +270,19 @@ interface Exchange {
 /** An idempotent request met a connection that the server had closed. */
 class ClosedConnection {
   readonly exchange: Exchange;
-  constructor(exchange: Exchange) {
+  /** Throws where the call was aborted after that. */
+  readonly throwIfAborted: () => void;
+  constructor(exchange: Exchange, throwIfAborted: () => void) {
     this.exchange = exchange;
+    this.throwIfAborted = throwIfAborted;
   }
 }
 
 /** A reaction of the call's promise has its async context; events of a kept connection have that of the request that opened it. */
 const sendAgain = (cause: unknown): Promise<FetchResponse> => {
   if (!(cause instanceof ClosedConnection)) throw cause;
+  cause.throwIfAborted();
+
   return new Promise((resolve, reject) => send({ ...cause.exchange, resolve, reject }, true));
 };
 
@@ -307,7 +312,10 @@ const send = (exchange: Exchange, isResend: boolean): void => {
     if (response !== undefined) return;
     const isOwnDoing = aborted !== undefined || agents.isClosed;
     const metClosedConnection = request.reusedSocket && !isResend && isReset(error) && !isOwnDoing;
-    if (metClosedConnection && idempotentMethods.has(method)) reject(new ClosedConnection(exchange));
+    const throwIfAborted = (): void => {
+      if (aborted !== undefined) throw aborted.reason;
+    };
+    if (metClosedConnection && idempotentMethods.has(method)) reject(new ClosedConnection(exchange, throwIfAborted));
     else reject(aborted === undefined ? error : aborted.reason);
   });
   // An upgrade was not requested.
