@@ -44,6 +44,18 @@ const rawServer = async (answer: (socket: Socket, count: number, text: string) =
   return listening(server);
 };
 
+/** Collects what is published on a channel of Node until the test ends. */
+const published = <A>(channel: string, read: (message: unknown) => A): Array<A> => {
+  const seen: Array<A> = [];
+  const note = (message: unknown): void => void seen.push(read(message));
+  subscribe(channel, note);
+  onTestFinished(() => void unsubscribe(channel, note));
+  return seen;
+};
+
+/** The sockets of clients that are made from now on. */
+const clientSockets = () => published("net.client.socket", (message) => (message as { socket: Socket }).socket);
+
 const clientOf = (origin: string, options: ClientOptions = {}) =>
   createEngineClient({
     baseUrl: `${origin}/v1/dev`,
@@ -199,6 +211,80 @@ test("closes a connection on which bytes come between two requests: they answer 
   expect(await textOf("2")).toBe("second");
 });
 
+test.for([undefined, 1])(
+  "bytes behind an answer that is not read yet close its connection (maxConnections %s)",
+  async (max) => {
+    const first = Promise.withResolvers<Socket>();
+    const origin = await rawServer((socket) => {
+      first.resolve(socket);
+      socket.write(head("right"));
+    });
+    const fetch = madeFetch(max === undefined ? {} : { maxConnections: max });
+    const response = await fetch(origin, init());
+    const socket = await first.promise;
+    const closed = once(socket, "close");
+    socket.write(head("poison"));
+    await closed;
+    for (const each of [response, await fetch(origin, init())])
+      expect(new TextDecoder().decode(await each.arrayBuffer())).toBe("right");
+  },
+);
+
+test.for([
+  ["timeout=3", 2000],
+  ["max=5, timeout=3", 2000],
+  ['timeout="3"', 2000],
+  ["Max = 5 ; Timeout = 3", 2000],
+  ["timeout=9999999999999", 60_000],
+  ["idletimeout=3", 60_000],
+  ["max=5", 60_000],
+] as const)("Keep-Alive: %s keeps an idle connection for %d ms", async ([hint, ms]) => {
+  const [origin, sockets] = [
+    await rawServer((socket) => socket.write(head("", `keep-alive: ${hint}\r\n`))),
+    clientSockets(),
+  ];
+  for (const options of [{}, { maxConnections: 1 }]) {
+    await (await madeFetch(options)(origin, init())).arrayBuffer();
+    await expect.poll(() => sockets.at(-1)?.timeout).toBe(ms);
+  }
+});
+
+test.for([{}, { maxConnections: 1 }])(
+  "a connection whose server's time is unknown is not kept (%o)",
+  async (options) => {
+    const hints = ["max=5, timeout=1", "timeout=5", "timeout=5"];
+    const origin = await rawServer((socket) => socket.write(head("", `keep-alive: ${hints.shift()}\r\n`)));
+    const sockets = clientSockets();
+    const fetch = madeFetch(options);
+    await (await fetch(origin, init())).arrayBuffer();
+    await (await fetch(origin, init())).arrayBuffer();
+    expect(sockets.map((socket) => socket.destroyed)).toEqual([true, false]);
+    await expect.poll(() => sockets[1]?.timeout).toBe(4000);
+    // Aborted before it is sent, it has no answer that says how long.
+    const controller = new AbortController();
+    const call = fetch(origin, init({ signal: controller.signal }));
+    controller.abort(new Error("enough"));
+    await expect(call).rejects.toThrow("enough");
+    await (await fetch(origin, init())).arrayBuffer();
+    expect(sockets.map((socket) => socket.destroyed)).toEqual([true, true, false]);
+  },
+);
+
+test("the idle time that ends during a request begins again after it", async () => {
+  const sockets = clientSockets();
+  const closed = Promise.withResolvers<void>();
+  const origin = await rawServer((socket, count) => {
+    if (count === 1) socket.write(head("first"));
+    else sockets[0]?.once("timeout", () => socket.write(head("second")));
+    socket.once("close", () => closed.resolve());
+  });
+  const fetch = madeFetch({ idleTimeoutMs: 20 });
+  for (const text of ["first", "second"])
+    expect(new TextDecoder().decode(await (await fetch(origin, init())).arrayBuffer())).toBe(text);
+  await closed.promise;
+  expect(sockets.length).toBe(1);
+});
+
 test.for([
   [undefined, 3],
   [1, 1],
@@ -274,21 +360,19 @@ test("close ends a request on a kept connection, sends nothing again, and leaves
   expect(asked).toEqual(["GET /1", "GET /2", "GET /3"]);
 });
 
-test("a request that is sent again has the async context of its own call", async () => {
+test("a request that meets a reset is sent again, and its error is told, in the async context of its own call", async () => {
   const caller = new AsyncLocalStorage<string>();
   const origin = await rawServer((socket, count) => {
     if (count === 2) socket.resetAndDestroy();
     else socket.write(head("here"));
   });
-  const started: Array<string | undefined> = [];
-  const note = (): void => void started.push(caller.getStore());
-  subscribe("http.client.request.start", note);
-  onTestFinished(() => void unsubscribe("http.client.request.start", note));
+  const started = published("http.client.request.start", () => caller.getStore());
+  const failed = published("http.client.request.error", () => caller.getStore());
   const fetch = madeFetch();
   for (const name of ["alice", "bob"]) {
     await caller.run(name, async () => void (await (await fetch(origin, init())).arrayBuffer()));
   }
-  expect(started).toEqual(["alice", "bob", "bob"]);
+  expect([started, failed]).toEqual([["alice", "bob", "bob"], ["bob"]]);
 });
 
 test("a request that is aborted before it is sent again is not", async () => {
@@ -373,6 +457,92 @@ test("reports how much of a body was sent, and sends it with its length", async 
     const answer = await (await fetch(origin, options)).arrayBuffer();
     expect([new TextDecoder().decode(answer), seen]).toEqual([`["${length}",${length}]`, reported]);
   }
+});
+
+test.for([{}, { onBodySent: () => {} }])(
+  "an answer is read whole where the server resets the connection before the body was sent (%o)",
+  async (more) => {
+    const first = Promise.withResolvers<Socket>();
+    const origin = await rawServer((socket) => {
+      socket.pause();
+      // More than is buffered of an unread body: the rest stays with the system.
+      socket.write(`HTTP/1.1 413 Content Too Large\r\ncontent-length: 100000\r\n\r\n${"x".repeat(70_000)}`);
+      first.resolve(socket);
+    });
+    const sockets = clientSockets();
+    const body = new Uint8Array(20_000_000);
+    const response = await madeFetch()(origin, { ...init({ method: "POST", body }), ...more });
+    await expect.poll(() => sockets[0]?.bytesRead).toBeGreaterThan(70_000);
+    const socket = await first.promise;
+    await new Promise((resolve) => socket.write("x".repeat(30_000), resolve));
+    socket.resetAndDestroy();
+    await once(socket, "close");
+    await new Promise(setImmediate);
+    expect([response.status, (await response.arrayBuffer()).byteLength]).toEqual([413, 100_000]);
+  },
+);
+
+test("an answer that is read before the body was sent closes the connection", async () => {
+  const first = Promise.withResolvers<Socket>();
+  const origin = await rawServer((socket) => {
+    socket.pause().write(head("no").replace("200 OK", "413 Content Too Large"));
+    first.resolve(socket);
+  });
+  const body = new Uint8Array(20_000_000);
+  const response = await madeFetch()(origin, init({ method: "PUT", body }));
+  expect([response.status, (await response.arrayBuffer()).byteLength]).toEqual([413, 2]);
+  const socket = await first.promise;
+  await once(socket.removeAllListeners("data").resume(), "close");
+  expect(socket.bytesRead).toBeLessThan(body.byteLength);
+});
+
+test.for(["bytes", "reader"] as const)(
+  "an abort or cancel ends %s, also where only the decoder is not ready",
+  async (by) => {
+    const whole = gzipSync(Buffer.alloc(16 * 1024 * 1024));
+    const origin = await served((request, response) => {
+      response.setHeader("content-encoding", "gzip");
+      if (request.url === "/cut") response.write(whole.subarray(0, 50));
+      else response.end(whole);
+    });
+    const requests = published(
+      "http.client.request.start",
+      (message) => (message as { request: http.ClientRequest }).request,
+    );
+    const fetch = madeFetch();
+    const reading = async (path: string, signal: AbortSignal) => {
+      const response = await fetch(`${origin}${path}`, init({ signal }));
+      const reader = by === "reader" ? response.body?.getReader() : undefined;
+      const lengthRead = async () => {
+        if (reader === undefined) return (await response.arrayBuffer()).byteLength;
+        let length = 0;
+        for (let part = await reader.read(); !part.done; part = await reader.read())
+          length += part.value?.byteLength ?? 0;
+        return length;
+      };
+      return { read: lengthRead(), cancel: () => (reader ?? response.body)?.cancel() };
+    };
+    const { signal } = new AbortController();
+    const cut = await reading("/cut", signal);
+    await Promise.all([cut.cancel(), expect(cut.read).rejects.toThrow("the body was cancelled")]);
+    const controller = new AbortController();
+    const { read } = await reading("/whole", controller.signal);
+    const abort = () => controller.abort(new Error("enough"));
+    // All has come, and the connection is free.
+    if (requests[1]?.closed === true) abort();
+    else requests[1]?.once("close", abort);
+    await expect(read).rejects.toThrow("enough");
+    expect(await (await reading("/whole", signal)).read).toBe(16 * 1024 * 1024);
+    await expect.poll(() => getEventListeners(signal, "abort")).toEqual([]);
+  },
+);
+
+test("to cancel a redirect whose body broke off before rejects with its error", async () => {
+  const sockets = clientSockets();
+  const origin = await rawServer((socket) => socket.end("HTTP/1.1 302 Found\r\ncontent-length: 9\r\n\r\nmoved"));
+  const { body } = await madeFetch()(origin, init());
+  await expect.poll(() => sockets[0]?.closed).toBe(true);
+  await expect(body?.cancel()).rejects.toMatchObject({ code: "ECONNRESET" });
 });
 
 test("a body in many chunks is read as it was sent, whole and by the reader", async () => {

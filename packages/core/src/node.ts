@@ -74,8 +74,10 @@ const acceptEncoding = hasZstd ? "gzip, br, zstd" : "gzip, br";
 
 /**
  * A fetch over `node:http` and `node:https`, to be given to a client as `fetch`. It keeps connections alive, reads gzip, br and
- * zstd (zstd from Node 22.15), and uses the proxies that the environment names. An idempotent request on a connection
- * that the server has closed is sent again at once, on a new one. Redirects are not followed: the client does that. Throws TypeError or RangeError for options that cannot be. Rejects with the error of Node, or with the reason of the signal.
+ * zstd (zstd from Node 22.15), and uses the proxies that the environment names. An idempotent request on a connection that the
+ * server has closed is sent again at once, on a new one. Redirects are not followed: the client does that. A connection is busy
+ * until the body of its response is read or cancelled. Throws TypeError or RangeError for options that cannot be. Rejects with
+ * the error of Node, or with the reason of the signal.
  */
 export const nodeFetch = (options: NodeFetchOptions = {}): NodeFetch => {
   assertOptionNames(options, optionNames);
@@ -94,7 +96,7 @@ export const nodeFetch = (options: NodeFetchOptions = {}): NodeFetch => {
       init.signal?.throwIfAborted();
       const agents = (made[url.protocol] ??= agentsOf(url.protocol === "https:" ? httpsModule() : http));
       send({ agents, url, init, resolve, reject }, false);
-    }).catch(sendAgain);
+    });
   const close = () => {
     for (const [protocol, agents] of Object.entries(made)) {
       if (agents === undefined) continue;
@@ -134,11 +136,9 @@ const makeAgents = ({ idleTimeoutMs, maxConnections, tls }: NodeFetchOptions, en
   const single = { ...tls, ...(env === undefined ? {} : { proxyEnv: env }) };
   const maxSockets = maxConnections === undefined ? Infinity : checked("maxConnections", maxConnections, 1);
   return ({ request, Agent }: Pick<typeof http, "request" | "Agent">): Agents => {
-    const kept = new Agent({ ...single, keepAlive: idle > 0, maxSockets });
-    // An agent with a timeout sets it anew for each request; only idle connections need one.
-    const idling = new Agent({ timeout: idle });
-    kept.keepSocketAlive = (socket) => idling.keepSocketAlive(socket);
-    if (idle > 0 && maxSockets === Infinity) reuseDirectly(kept as PoolingAgent);
+    const kept = new Agent({ ...single, keepAlive: idle > 0, maxSockets }) as PoolingAgent;
+    kept.keepSocketAlive = (socket) => keepForNext(socket, idle);
+    if (idle > 0) keepConnections(kept, maxSockets !== Infinity);
     return {
       request,
       // What is sent to an http server through a proxy, Node rewrites; to an https server it goes through a tunnel.
@@ -150,72 +150,95 @@ const makeAgents = ({ idleTimeoutMs, maxConnections, tls }: NodeFetchOptions, en
   };
 };
 
-/** What Node's agents have, besides what is documented. */
-interface PoolingAgent extends http.Agent {
-  addRequest(request: http.ClientRequest, options: http.RequestOptions): void;
-  keepSocketAlive(socket: Socket): boolean;
+/** What Node's connections have, besides what is documented. */
+interface PooledSocket extends Socket {
+  /** Reads the answer under way. */
+  readonly parser?: object | null;
+  /** The last request, and its answer where one came. */
+  readonly _httpMessage?: { readonly res: http.IncomingMessage | null } | null;
+  readonly _handle: { asyncReset?(resource: object): void } | null;
+  readonly _writeGeneric?: (isMany: boolean, data: unknown, encoding: string, done: (error?: Error) => void) => void;
 }
 
-/** A connection between two requests, or with one under way. */
-interface Connection {
-  readonly socket: Socket;
-  isIdle: boolean;
+/** What Node's agents have, besides what is documented. */
+interface PoolingAgent extends http.Agent {
+  addRequest: (request: http.ClientRequest, options: http.RequestOptions) => void;
+  createSocket: (
+    request: http.ClientRequest,
+    options: http.RequestOptions,
+    callback: (error: Error | null, socket?: PooledSocket) => void,
+  ) => void;
+  keepSocketAlive(socket: PooledSocket): boolean;
 }
+
+/** Milliseconds before the end that a server announces at which its connection is used no more. */
+const idleReserveMs = 1000;
+
+/** Whether a connection may wait for the next request; sets for how long. */
+const keepForNext = (socket: PooledSocket, idleMs: number): boolean => {
+  const { _httpMessage: request } = socket;
+  // A request that was aborted before it was sent: how long the server waits was told to the last one.
+  if (!request?.res) return false;
+  const { "keep-alive": hint } = request.res.headers;
+  const seconds = hint && /(?:^|[\s,;])timeout\s*=\s*"?(\d+)/i.exec(String(hint))?.[1];
+  const ms = seconds ? Math.min(idleMs, Number(seconds) * 1000 - idleReserveMs) : idleMs;
+  if (ms <= 0) return false;
+  socket.setKeepAlive(true, 1000).unref();
+  if (socket.timeout !== ms) socket.setTimeout(ms);
+  return true;
+};
 
 const keyOf = ({ host, port }: http.RequestOptions): string => `${host}:${port}`;
 
 /**
- * Lets an agent without a limit of connections keep idle ones in lists of their own: its way from one request to the next copies
- * all options and finds the connection by name several times, an eighth of the time of a call.
+ * Watches the connections of an agent, and lets one without a limit keep idle ones in lists of their own: its way from one request
+ * to the next copies all options and finds the connection by name several times, an eighth of the time of a call.
  */
-const reuseDirectly = (agent: PoolingAgent): void => {
-  const [keep] = agent.listeners("free") as Array<(socket: Socket, options: http.RequestOptions) => void>;
-  if (keep === undefined) return;
-  const connections = new WeakMap<Socket, Connection>();
-  const idle = new Map<string, Array<Connection>>();
-  const connectionOf = (socket: Socket, key: string): Connection => {
-    const connection = { socket, isIdle: false };
-    connections.set(socket, connection);
+const keepConnections = (agent: PoolingAgent, hasLimit: boolean): void => {
+  if (agent.listenerCount("free") === 0) return;
+  const idle = new Map<string, Array<PooledSocket>>();
+  const watch = (socket: PooledSocket, key: string): void => {
     const endIdle = (): void => {
-      if (connection.isIdle) socket.destroy();
+      if (!socket.parser) socket.destroy();
     };
     // What comes between two requests would be taken for the answer to the next one.
-    socket.on("data", endIdle).on("error", endIdle);
-    // The time that ends during a request begins again after it: the agent sets no timeout that it finds set.
-    socket.on("timeout", () => (connection.isIdle ? socket.destroy() : socket.setTimeout(0)));
+    socket.on("data", endIdle).on("error", endIdle).on("timeout", endIdle);
     socket.on("close", () => {
-      const left = idle.get(key)?.filter((each) => each !== connection) ?? [];
+      const left = idle.get(key)?.filter((each) => each !== socket) ?? [];
       if (left.length > 0) idle.set(key, left);
       else idle.delete(key);
     });
-    return connection;
   };
-  const addRequest = agent.addRequest.bind(agent);
+  const { createSocket, addRequest } = agent;
+  agent.createSocket = (request, options, callback) =>
+    createSocket.call(agent, request, options, (error, socket) => {
+      if (socket) watch(socket, keyOf(options));
+      callback(error, socket);
+    });
+  if (hasLimit) return;
   agent.addRequest = (request, options) => {
     const list = idle.get(keyOf(options));
-    for (let connection = list?.pop(); connection !== undefined; connection = list?.pop()) {
-      const { socket } = connection;
-      connection.isIdle = false;
+    for (let socket = list?.pop(); socket !== undefined; socket = list?.pop()) {
       if (socket.destroyed || !socket.writable) continue;
+      const { _handle: handle } = socket;
+      // Its events have the async context of this request from now on.
+      handle?.asyncReset?.(handle);
       agent.reuseSocket(socket, request);
       request.onSocket(socket);
       return;
     }
-    addRequest(request, options);
+    addRequest.call(agent, request, options);
   };
   agent.removeAllListeners("free");
-  agent.on("free", (socket: Socket, options: http.RequestOptions) => {
-    if (socket.connecting || !socket.writable) return keep.call(agent, socket, options);
+  agent.on("free", (socket: PooledSocket, options: http.RequestOptions) => {
     const key = keyOf(options);
-    const connection = connections.get(socket) ?? connectionOf(socket, key);
     const list = idle.get(key) ?? [];
-    if (socket.readableLength > 0 || list.length >= agent.maxFreeSockets || !agent.keepSocketAlive(socket))
-      return socket.destroy();
+    if (!socket.writable || socket.readableLength > 0 || list.length >= agent.maxFreeSockets) return socket.destroy();
+    if (!agent.keepSocketAlive(socket)) return socket.destroy();
     // Else the connection would keep its last request, and the body of the answer.
     Object.assign(socket, { _httpMessage: null });
     socket.resume();
-    connection.isIdle = true;
-    list.push(connection);
+    list.push(socket);
     idle.set(key, list);
   });
 };
@@ -267,28 +290,9 @@ interface Exchange {
   readonly reject: (cause: unknown) => void;
 }
 
-/** An idempotent request met a connection that the server had closed. */
-class ClosedConnection {
-  readonly exchange: Exchange;
-  /** Throws where the call was aborted after that. */
-  readonly throwIfAborted: () => void;
-  constructor(exchange: Exchange, throwIfAborted: () => void) {
-    this.exchange = exchange;
-    this.throwIfAborted = throwIfAborted;
-  }
-}
-
-/** A reaction of the call's promise has its async context; events of a kept connection have that of the request that opened it. */
-const sendAgain = (cause: unknown): Promise<FetchResponse> => {
-  if (!(cause instanceof ClosedConnection)) throw cause;
-  cause.throwIfAborted();
-
-  return new Promise((resolve, reject) => send({ ...cause.exchange, resolve, reject }, true));
-};
-
 const send = (exchange: Exchange, isResend: boolean): void => {
   const { agents, url, init, resolve, reject } = exchange;
-  const { method = "GET" } = init;
+  const { method = "GET", body, onBodySent } = init;
   // Node copies the options several times: their number is felt.
   const request = agents.request({
     agent: isResend ? agents.single : agents.kept,
@@ -306,16 +310,16 @@ const send = (exchange: Exchange, isResend: boolean): void => {
   };
   // What is given `onAbort` goes with its one attempt; a signal may outlast the request.
   init.onAbort?.(abort);
-  if (init.signal) request.once("close", onAbort(init.signal, abort));
+  if (init.signal) {
+    const ignore = onAbort(init.signal, abort);
+    request.once("close", () => (response === undefined ? ignore() : response.afterwards(ignore)));
+  }
   request.on("error", (error) => {
     // After the response has begun, the reader of its body gets the error.
     if (response !== undefined) return;
     const isOwnDoing = aborted !== undefined || agents.isClosed;
     const metClosedConnection = request.reusedSocket && !isResend && isReset(error) && !isOwnDoing;
-    const throwIfAborted = (): void => {
-      if (aborted !== undefined) throw aborted.reason;
-    };
-    if (metClosedConnection && idempotentMethods.has(method)) reject(new ClosedConnection(exchange, throwIfAborted));
+    if (metClosedConnection && idempotentMethods.has(method)) send(exchange, true);
     else reject(aborted === undefined ? error : aborted.reason);
   });
   // An upgrade was not requested.
@@ -324,11 +328,13 @@ const send = (exchange: Exchange, isResend: boolean): void => {
     reject(new Error(`nodeFetch: the server answered ${statusCode} and switched to another protocol`));
   };
   request.on("response", (incoming) => {
-    if (incoming.statusCode === 101) rejectUpgrade(incoming);
-    else resolve((response = new NodeResponse(url.href, incoming, method)));
+    if (incoming.statusCode === 101) return rejectUpgrade(incoming);
+    resolve((response = new NodeResponse(url.href, incoming, method)));
+    // Nobody needs the rest of a body that was answered; its connection would wait for the server to read it.
+    if (body !== undefined) incoming.once("end", () => request.writableFinished || request.destroy());
   });
   request.on("upgrade", rejectUpgrade);
-  const { body, onBodySent } = init;
+  if (body !== undefined) request.once("socket", readBeforeWriteError);
   if (body instanceof Uint8Array && onBodySent !== undefined) sendInPieces(request, body, onBodySent);
   else request.end(body);
 };
@@ -359,6 +365,18 @@ const headersOf = (
   const fields: Record<string, string> = {};
   for (let at = 0; at < list.length; at += 2) fields[list[at] ?? ""] = list[at + 1] ?? "";
   return fields;
+};
+
+/** An error of a write waits for the end of what is read: an answer that came before all was sent is still there. */
+const readBeforeWriteError = (socket: PooledSocket): void => {
+  const { _writeGeneric: write } = socket;
+  if (Object.hasOwn(socket, "_writeGeneric") || write === undefined) return;
+  const writeAndWait: typeof write = (isMany, data, encoding, done) =>
+    write.call(socket, isMany, data, encoding, (error) => {
+      if (!error || socket.readableEnded || socket.destroyed) return done(error);
+      socket.once("end", () => socket.destroy(error)).once("close", () => done(error));
+    });
+  Object.assign(socket, { _writeGeneric: writeAndWait });
 };
 
 /** Bytes of a body that are handed to the system at once where progress is reported. */
@@ -393,7 +411,8 @@ class NodeResponse implements FetchResponse {
   readonly status: number;
   readonly headers: ResponseHeaders;
   readonly #incoming: http.IncomingMessage;
-  readonly #content: Readable;
+  /** The body without its content codings. */
+  #content: Readable;
   readonly #hasBody: boolean;
   #error: Error | undefined;
   #wake: (() => void) | undefined;
@@ -405,16 +424,25 @@ class NodeResponse implements FetchResponse {
     this.#hasBody = !isWithout && incoming.headers["content-length"] !== "0";
     this.headers = new NodeHeaders(incoming.headers);
     this.#incoming = incoming;
-    incoming.on("error", (error) => this.#fail(error));
-    this.#content = this.#decoded();
+    this.#content = incoming;
+    incoming.on("error", (error) => this.destroy(error));
     // The connection is free for the next request, also where nobody reads that nothing comes.
     if (!this.#hasBody) incoming.resume();
+    else if (incoming.headers["content-encoding"] !== undefined) this.#decode(incoming.headers["content-encoding"]);
   }
 
-  /** Closes the connection; the reader of the body gets the error. */
+  /** Closes the connection, unless all has come; the reader of the body gets the error. */
   destroy(error: Error): void {
-    this.#fail(error);
-    this.#incoming.destroy(error);
+    this.#error ??= error;
+    this.#wake?.();
+    this.#content.destroy();
+    this.#incoming.destroy();
+  }
+
+  /** Calls back once the body was read or given up. */
+  afterwards(listener: () => void): void {
+    if (this.#content.closed) listener();
+    else this.#content.once("close", listener);
   }
 
   get body(): NonNullable<FetchResponse["body"]> {
@@ -440,7 +468,7 @@ class NodeResponse implements FetchResponse {
   #reader(): BodyReader {
     const stream = this.#content;
     const wake = () => this.#wake?.();
-    stream.on("readable", wake).on("end", wake).on("close", wake);
+    stream.on("readable", wake).on("end", wake);
     return {
       read: async () => {
         for (;;) {
@@ -448,13 +476,12 @@ class NodeResponse implements FetchResponse {
           const chunk: Buffer<ArrayBuffer> | null = stream.read();
           if (chunk !== null) return { done: false, value: chunk };
           if (stream.readableEnded) return { done: true };
-          if (stream.destroyed) throw new Error("nodeFetch: the body was cancelled");
           await new Promise<void>((resolve) => {
             this.#wake = resolve;
           });
         }
       },
-      cancel: async () => void this.#incoming.destroy(),
+      cancel: async () => this.destroy(cancelled()),
     };
   }
 
@@ -462,42 +489,34 @@ class NodeResponse implements FetchResponse {
   async #leave(): Promise<void> {
     const incoming = this.#incoming;
     if (!this.#hasBody) return;
-    if (this.status < 300 || this.status > 399) return void incoming.destroy();
+    if (this.status < 300 || this.status > 399) return this.destroy(cancelled());
     let bytes = 0;
     await new Promise<void>((resolve) => {
+      if (incoming.closed) resolve();
       incoming.once("close", resolve).on("data", (chunk: Buffer) => {
         bytes += chunk.byteLength;
-        if (bytes > maxLeftBytes) incoming.destroy();
+        if (bytes >= maxLeftBytes) this.destroy(cancelled());
       });
     });
-    if (this.#error !== undefined && !incoming.complete) throw this.#error;
+    if (this.#error !== undefined && !incoming.complete && bytes < maxLeftBytes) throw this.#error;
   }
 
-  #fail(error: Error): void {
-    this.#error ??= error;
-    this.#wake?.();
-  }
-
-  /** The body without its content codings (RFC 9110, 8.4). */
-  #decoded(): Readable {
-    let stream: Readable = this.#incoming;
-    const coding = this.#incoming.headers["content-encoding"];
-    if (coding === undefined || !this.#hasBody) return stream;
+  /** Takes the content codings off (RFC 9110, 8.4). */
+  #decode(coding: string): void {
+    const refuse = (problem: string): void => this.destroy(new UnknownCoding(problem));
     const names = coding.split(",", maxContentCodings + 1).map((each) => each.trim().toLowerCase());
-    if (names.length > maxContentCodings) return this.#refused(`more than ${maxContentCodings} content codings`);
+    if (names.length > maxContentCodings) return refuse(`more than ${maxContentCodings} content codings`);
     for (const name of names.filter((each) => each !== "" && each !== "identity").toReversed()) {
       const decoder = Object.hasOwn(decoders, name) ? decoders[name]?.() : undefined;
-      if (decoder === undefined) return this.#refused(`unknown content coding ${JSON.stringify(name)}`);
-      stream = stream.pipe(decoder).on("error", (error) => this.destroy(error));
+      if (decoder === undefined) return refuse(`unknown content coding ${JSON.stringify(name)}`);
+      const source = this.#content;
+      this.#content = source.pipe(decoder).on("error", (error) => this.destroy(error));
+      decoder.on("close", () => source.destroy());
     }
-    return stream;
-  }
-
-  #refused(problem: string): Readable {
-    this.destroy(new UnknownCoding(problem));
-    return this.#incoming;
   }
 }
+
+const cancelled = (): Error => new Error("nodeFetch: the body was cancelled");
 
 class NodeHeaders implements ResponseHeaders {
   readonly #headers: http.IncomingHttpHeaders;
