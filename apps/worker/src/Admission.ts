@@ -13,12 +13,6 @@ export interface Applicant {
 /** The end of a request: with 2xx or 304, another answer, a 5xx or half an answer, or without any. */
 export type Ending = "accepted" | "answered" | "failed" | "unanswered";
 
-/** Why a request is not sent: `busy`: the user has as many as it may, `crowded`: all unknown tokens together have. */
-export interface Denied {
-  readonly problem: "known-to-be-down" | "busy" | "crowded";
-  readonly retryAfterMs?: number; // how long asking again is pointless, in milliseconds, where that is known
-}
-
 export const maxPerIdentity = 64; // requests to the upstream at once for one token, and for one client without a token
 /** Requests at once with tokens that the upstream has not accepted lately, and without a token: of one client, and of all. */
 const maxUnknownPerClient = 128;
@@ -131,14 +125,14 @@ export const createAdmission = (
     pauseMs = probeEveryMs;
     onChange("closed");
   };
-  const denied = (nowMs: number, { orStale }: Applicant): Denied | undefined => {
+  const denied = (nowMs: number, { orStale }: Applicant) => {
     if (!isDown) return undefined;
     // No probe is under way, and none was sent for longer than any pause.
     if (failedAtMs >= probedAtMs && nowMs - failedAtMs > probeEveryMs) isUnknown = true;
     const untilProbeMs = probedAtMs + pauseMs - nowMs;
     // With each probe one request is sent: a probe may be answered otherwise than requests with a token.
-    if (untilProbeMs > 0 && !isUnknown) return { problem: "known-to-be-down", retryAfterMs: untilProbeMs };
-    return orStale ? { problem: "known-to-be-down", retryAfterMs: pauseMs } : undefined;
+    const retryAfterMs = untilProbeMs > 0 && !isUnknown ? untilProbeMs : orStale ? pauseMs : undefined;
+    return retryAfterMs === undefined ? undefined : ({ problem: "known-to-be-down", retryAfterMs } as const);
   };
   const backOff = (request: Applicant, isFailure = false, retryAfterMs = 0): void => {
     const name = resourceKeyOf(request);
@@ -182,7 +176,7 @@ export const createAdmission = (
         const lane = full === undefined ? undefined : laneOf(full);
         if (lane === undefined) break;
         const problem = full === who ? "busy" : "crowded";
-        if (!(await lane.wait(isKnown ? knownQueue : unknownQueue, untilMs))) return { problem } satisfies Denied;
+        if (!(await lane.wait(isKnown ? knownQueue : unknownQueue, untilMs))) return { problem } as const;
       }
       const entered = names.map((name) => {
         const lane = laneOf(name) ?? addLane(name);

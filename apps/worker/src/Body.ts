@@ -66,11 +66,10 @@ export const emptyBody: Body = { bytes: new Uint8Array() };
 
 /** Reads a body as far as its length and the lease allow. Rejects where it breaks off before that. */
 export const readBody = async (
-  body: ReadableStream<Bytes> | null,
+  body: ReadableStream<Bytes>,
   lease: Lease,
   maxBytes = maxBufferedBytes,
 ): Promise<Body> => {
-  if (body === null) return emptyBody;
   const reader = body.getReader();
   const chunks: Array<Bytes> = [];
   let length = 0;
@@ -97,24 +96,9 @@ export const joined = (chunks: ReadonlyArray<Bytes>): Bytes => {
 };
 
 /** A body that is read as the client takes it: what was read of it, and then the rest. */
-export const streamBody = (body: ReadableStream<Bytes>, lease: Lease, chunks: ReadonlyArray<Bytes> = []): Body => {
-  const { readable, writable } = new IdentityTransformStream();
+export const streamBody = (body: ReadableStream<Bytes>, lease: Lease, chunks: ReadonlyArray<Bytes> = []) => {
   lease.hold();
-  const pump = async (): Promise<void> => {
-    try {
-      const writer = writable.getWriter();
-      for (const chunk of chunks) await writer.write(chunk);
-      writer.releaseLock();
-      // From here on the runtime moves the bytes.
-      await body.pipeTo(writable);
-    } catch (error) {
-      // When client or upstream disconnect, the other side is aborted.
-      await Promise.allSettled([body.cancel(error), writable.abort(error)]);
-    } finally {
-      lease.release();
-    }
-  };
-  return { bytes: emptyBody.bytes, stream: readable, ended: pump() };
+  return pumped(new IdentityTransformStream(), lease, chunks, body);
 };
 
 /** A stream without a queue of its own. */
@@ -122,32 +106,41 @@ declare const IdentityTransformStream: new () => TransformStream<Uint8Array, Byt
 /** A stream of a known length: the runtime announces it in Content-Length. */
 declare const FixedLengthStream: new (length: number) => TransformStream<Uint8Array, Bytes>;
 
-/** A stream of chunks. Where one side ends early, the other does too; `ended` never rejects. */
-const streamOf = (chunks: AsyncIterable<Bytes>, length: number) => {
-  const { readable, writable } = new FixedLengthStream(length);
+/** Chunks, and then the rest of a body, as they are taken. Where one side ends early, the other does too; `ended` never rejects. */
+const pumped = (
+  { readable, writable }: TransformStream<Uint8Array, Bytes>,
+  lease: Lease,
+  chunks: Iterable<Bytes>,
+  rest?: ReadableStream<Bytes>,
+) => {
   const pump = async (): Promise<void> => {
-    const writer = writable.getWriter();
     try {
-      for await (const chunk of chunks) await writer.write(chunk);
-      await writer.close();
+      const writer = writable.getWriter();
+      for (const chunk of chunks) await writer.write(chunk);
+      if (rest === undefined) return await writer.close();
+      writer.releaseLock();
+      // From here on the runtime moves the bytes.
+      await rest.pipeTo(writable);
     } catch (error) {
-      await writer.abort(error).catch(() => {});
+      await Promise.allSettled([rest?.cancel(error), writable.abort(error)]);
+    } finally {
+      lease.release();
     }
   };
-  return { readable, ended: pump() };
+  return { bytes: emptyBody.bytes, stream: readable, ended: pump() };
 };
 
-/** A body of a request, of the length that it had; `passed` is called with the bytes of each chunk, `flush` after the last. */
+/** A body of a request, of the length that it had; `passed` is called with the bytes of each chunk, and without after the last. */
 export const watchBody = (
   body: ReadableStream<Bytes>,
   length: string | null,
-  { passed, flush }: { readonly passed: (bytes: number) => void; readonly flush: () => void },
+  passed: (bytes?: number) => void,
 ): ReadableStream<Bytes> => {
   const transform = (chunk: Bytes, controller: TransformStreamDefaultController<Bytes>): void => {
     controller.enqueue(chunk);
     passed(chunk.byteLength);
   };
-  const watched = body.pipeThrough(new TransformStream<Bytes, Bytes>({ transform, flush }));
+  const watched = body.pipeThrough(new TransformStream<Bytes, Bytes>({ transform, flush: () => passed() }));
   return length === null ? watched : watched.pipeThrough(new FixedLengthStream(Number(length)));
 };
 
@@ -168,9 +161,9 @@ export const sendBytes = (
     }
     answer.lease = lease;
   }
-  const pieces = async function* () {
+  const pieces = function* () {
     for (let at = 0; at < bytes.byteLength; at += minCountedBytes) yield bytes.subarray(at, at + minCountedBytes);
   };
-  const { readable, ended } = streamOf(pieces(), bytes.byteLength);
-  return { body: readable, work: ended.finally(lease.release) };
+  const { stream, ended } = pumped(new FixedLengthStream(bytes.byteLength), lease, pieces());
+  return { body: stream, work: ended };
 };

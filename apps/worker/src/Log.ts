@@ -83,20 +83,8 @@ const counterHelp = {
 } as const;
 
 /** Upper bounds of the histogram of latencies, in seconds. */
-const bounds: ReadonlyArray<number> = [
-  0.001,
-  0.005,
-  0.025,
-  0.1,
-  0.25,
-  0.5,
-  1,
-  2.5,
-  5,
-  10,
-  30,
-  Number.POSITIVE_INFINITY,
-];
+const bounds: ReadonlyArray<number> = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const noLatencies = () => ({ buckets: bounds.map((bound) => ({ bound, within: 0 })), count: 0, sum: 0 });
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -104,7 +92,7 @@ export type Metrics = ReturnType<typeof createMetrics>;
 export const createMetrics = () => {
   /** By name and labels. */
   const counters = new Map<string, number>([["response_bytes_total", 0]]);
-  const latencies = new Map<Result, { readonly counts: Array<number>; sum: number }>();
+  const latencies = new Map<Result, ReturnType<typeof noLatencies>>();
   const count = (name: keyof typeof counterHelp, labels = "", by = 1): void => {
     const series = name + labels;
     counters.set(series, (counters.get(series) ?? 0) + by);
@@ -114,23 +102,21 @@ export const createMetrics = () => {
     observe: ({ route, result, bytes }: RequestOutcome, status: number, durationMs: number): void => {
       count("requests_total", `{endpoint="${route?.endpoint ?? "none"}",result="${result}",status="${status}"}`);
       count("response_bytes_total", "", bytes);
-      const histogram = latencies.get(result) ?? { counts: bounds.map(() => 0), sum: 0 };
+      const histogram = latencies.get(result) ?? noLatencies();
       latencies.set(result, histogram);
+      histogram.count += 1;
       histogram.sum += durationMs / 1000;
-      const index = bounds.findIndex((bound) => durationMs <= bound * 1000);
-      histogram.counts[index] = (histogram.counts[index] ?? 0) + 1;
+      for (const bucket of histogram.buckets) if (durationMs <= bucket.bound * 1000) bucket.within += 1;
     },
     /** The metrics as Prometheus text. */
     text: (gauges: ReadonlyArray<readonly [name: string, help: string, value: number]>): string => {
-      const latency = [...latencies].flatMap(([result, { counts, sum }]) => {
-        let below = 0;
-        const buckets = bounds.map((bound, index) => {
-          below += counts[index] ?? 0;
-          return `request_seconds_bucket{result="${result}",le="${bound === Infinity ? "+Inf" : bound}"} ${below}`;
-        });
-        const ofAll = [`sum{result="${result}"} ${sum}`, `count{result="${result}"} ${below}`];
-        return buckets.concat(ofAll.map((sample) => `request_seconds_${sample}`));
-      });
+      const latency = [...latencies].flatMap(([result, { buckets, count: all, sum }]) =>
+        buckets
+          .map(({ bound, within }) => `bucket{result="${result}",le="${bound}"} ${within}`)
+          .concat(`bucket{result="${result}",le="+Inf"} ${all}`)
+          .concat(`sum{result="${result}"} ${sum}`, `count{result="${result}"} ${all}`)
+          .map((sample) => `request_seconds_${sample}`),
+      );
       const counted = Object.entries(counterHelp).flatMap(([name, help]) => {
         const series = [...counters].filter(([labelled]) => labelled.split("{", 1)[0] === name);
         const samples = series.map(([labelled, value]) => `${labelled} ${value}`);

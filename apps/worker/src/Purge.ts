@@ -102,8 +102,7 @@ export const notesInLog = (log: PurgeLogStub): PurgeNotes => {
 /** Notes in the Cache API: for the data centre alone. What is written at the same moment by two isolates may be lost. */
 export const notesInCache = (store: EdgeStore) => {
   const readNote = async (name: string): Promise<ReadonlyArray<Purge>> => {
-    const text = await orNothing(async () => (await store.match(noteOrigin + name))?.text());
-    const noted: unknown = await orNothing(async () => JSON.parse(text ?? "[]"));
+    const noted: unknown = await orNothing(async () => (await store.match(noteOrigin + name))?.json());
     return Array.isArray(noted) ? noted.filter(isPurge) : [];
   };
   return {

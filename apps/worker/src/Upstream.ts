@@ -44,17 +44,20 @@ export interface UpstreamFailure {
   readonly collapsed?: boolean;
 }
 
-/** By problem: the status, and the error type of Proxy-Status (RFC 9209, 2.3). `unusable`: a status that no whole answer can have. */
+/**
+ * By problem: the status, the error type of Proxy-Status (RFC 9209, 2.3), and the ending of its request. `unusable`: a status that no
+ * whole answer can have. `busy`: the user has as many requests as it may, `crowded`: all unknown tokens together have.
+ */
 const problems = {
-  unreachable: [502, "connection_terminated"],
-  "timed-out": [504, "http_response_timeout"],
-  "cut-short": [502, "http_response_incomplete"],
-  redirected: [502, "http_protocol_error"],
-  unusable: [502, "http_protocol_error"],
-  "known-to-be-down": [503, "destination_unavailable"],
-  busy: [429, "connection_limit_reached"],
-  crowded: [503, "connection_limit_reached"],
-  limited: [429, "http_request_denied"],
+  unreachable: [502, "connection_terminated", "unanswered"],
+  "timed-out": [504, "http_response_timeout", "unanswered"],
+  "cut-short": [502, "http_response_incomplete", "failed"],
+  redirected: [502, "http_protocol_error", "answered"],
+  unusable: [502, "http_protocol_error", "answered"],
+  "known-to-be-down": [503, "destination_unavailable", "answered"],
+  busy: [429, "connection_limit_reached", "answered"],
+  crowded: [503, "connection_limit_reached", "answered"],
+  limited: [429, "http_request_denied", "answered"],
 } as const;
 
 export type UpstreamProblem = keyof typeof problems;
@@ -104,7 +107,9 @@ export interface UpstreamOptions {
   readonly now: () => number;
 }
 
-type Attempt = Omit<UpstreamAnswer, "attempts" | "asked" | "requestTimeMs" | "durationMs"> | UpstreamProblem;
+type Attempt =
+  | Omit<UpstreamAnswer, "attempts" | "asked" | "requestTimeMs" | "durationMs">
+  | Pick<UpstreamFailure, "problem">;
 
 export const createUpstream = (options: UpstreamOptions) => {
   const { config, fetch, admission, budget, limits, metrics, ask, now } = options;
@@ -115,15 +120,15 @@ export const createUpstream = (options: UpstreamOptions) => {
     metrics.count("upstream_probes_total");
     const signal = AbortSignal.timeout(config.attemptTimeoutMs);
     const init: RequestInit = { redirect: "manual", signal, cache: "no-store" };
-    const response = await Promise.race([fetch(`${config.upstreamUrl}/engines`, init), abortOf(signal)]);
+    const response = await inTime(signal, fetch(`${config.upstreamUrl}/engines`, init));
     void response.body?.cancel();
   };
   // waitUntil: otherwise the runtime would end it with the response.
   const probe = ({ waitUntil }: UpstreamRequest): void => waitUntil(admission.probe(sendProbe));
   /** Fetches without the zone's cache, which would store responses unencrypted. Undefined: a redirect that is not allowed. */
-  const follow = async (request: UpstreamRequest, signal: AbortSignal, upload: Parameters<typeof watchBody>[2]) => {
+  const follow = async (request: UpstreamRequest, signal: AbortSignal, uploaded: (bytes?: number) => void) => {
     const { method, headers, length, isEndpoint } = request;
-    const body = request.body && watchBody(request.body, length, upload);
+    const body = request.body && watchBody(request.body, length, uploaded);
     let url = request.resource;
     for (let redirects = 0; ; redirects++) {
       const init: RequestInit = { method, headers, redirect: "manual", signal, cache: "no-store" };
@@ -139,36 +144,33 @@ export const createUpstream = (options: UpstreamOptions) => {
   };
   const attemptOnce = async (request: UpstreamRequest, leftMs: number): Promise<Attempt> => {
     const controller = new AbortController();
-    const leastUploaded = (minUploadRate * config.attemptTimeoutMs) / 1_000;
+    const { signal } = controller;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    let uploaded = 0;
-    /** Ends the attempt after so long; while the body of the request flows, the time starts anew. */
-    let endAfter = (ms: number): void => {
+    let leftBytes = 0;
+    /** Ends the attempt after so long; the time starts anew with as much of the request's body as has to come in it, and with its end. */
+    const endAfter = (ms: number): void => {
       clearTimeout(timer);
-      uploaded = 0;
-      timer = setTimeout(() => (uploaded < leastUploaded ? controller.abort() : endAfter(config.attemptTimeoutMs)), ms);
+      leftBytes = (minUploadRate * config.attemptTimeoutMs) / 1_000;
+      timer = setTimeout(() => controller.abort(), ms);
+    };
+    const uploaded = (bytes = leftBytes): void => {
+      leftBytes -= bytes;
+      if (leftBytes <= 0 && timer !== undefined) endAfter(config.attemptTimeoutMs);
     };
     const stopTimer = (): void => {
       clearTimeout(timer);
-      endAfter = () => {};
-    };
-    const upload = {
-      passed: (bytes: number) => void (uploaded += bytes),
-      flush: () => endAfter(config.attemptTimeoutMs),
+      timer = undefined;
     };
     const timeoutMs = Math.min(config.attemptTimeoutMs, leftMs);
     endAfter(timeoutMs);
     const lease = budget.lease(userOf(request));
     const failed = (problem: UpstreamProblem): Attempt => {
       lease.release();
-      return problem;
+      return { problem };
     };
     let response: Response | undefined;
-    const aborted = abortOf(controller.signal);
-    aborted.catch(() => {});
-    const inTime = <A>(work: Promise<A>): Promise<A> => Promise.race([work, aborted]);
     try {
-      response = await inTime(follow(request, controller.signal, upload));
+      response = await inTime(signal, follow(request, signal, uploaded));
       if (response === undefined) return failed("redirected");
       const { status, statusText, headers, body: stream } = response;
       if (status < 200 || status > 599) {
@@ -182,7 +184,7 @@ export const createUpstream = (options: UpstreamOptions) => {
       if (status >= 400 && status < 500 && request.isEndpoint) {
         // A 4xx counts even with a truncated body: otherwise stale responses would hide a 401.
         endAfter(timeoutMs / 2);
-        const body = await inTime(readBody(stream, lease, maxErrorBytes)).catch(() => emptyBody);
+        const body = await inTime(signal, readBody(stream, lease, maxErrorBytes)).catch(() => emptyBody);
         if (body !== emptyBody && body.stream === undefined) return answered(body);
         await body.stream?.cancel();
         const kept = [...headers].filter(([name]) => !/^content-(?:encoding|length|type)$/.test(name));
@@ -191,9 +193,9 @@ export const createUpstream = (options: UpstreamOptions) => {
       if (!request.isBuffered(status, headers)) return answered(streamBody(stream, lease));
       // A write is done, however long its answer takes.
       if (request.isWrite === true) stopTimer();
-      return answered(await inTime(readBody(stream, lease)));
+      return answered(await inTime(signal, readBody(stream, lease)));
     } catch {
-      if (controller.signal.aborted) return failed("timed-out");
+      if (signal.aborted) return failed("timed-out");
       return failed(response === undefined ? "unreachable" : "cut-short");
     } finally {
       stopTimer();
@@ -206,11 +208,10 @@ export const createUpstream = (options: UpstreamOptions) => {
       const asked = ask();
       const requestTimeMs = asked.atMs;
       const result = await attemptOnce(request, Math.max(1, until - performance.now()));
-      const answer = typeof result === "string" ? undefined : result;
       const durationMs = now() - requestTimeMs;
       const failure = request.isEndpoint ? failureIn(result) : undefined;
-      last[answer === undefined ? "failureMs" : "answerMs"] = now();
-      metrics.count("upstream_requests_total", `{outcome="${typeof result === "string" ? result : result.status}"}`);
+      last["problem" in result ? "failureMs" : "answerMs"] = now();
+      metrics.count("upstream_requests_total", `{outcome="${"problem" in result ? result.problem : result.status}"}`);
       metrics.count("upstream_milliseconds_total", "", durationMs);
       if (failure === undefined && attempts > 1) retries.refund(retryCost.transient);
       if (failure?._tag === "Undecodable") corrupt += 1;
@@ -219,16 +220,14 @@ export const createUpstream = (options: UpstreamOptions) => {
         reason: failure ?? final,
         attempts,
         corrupt,
-        hintMs: answer && hintOf(answer, now()),
+        hintMs: hintOf(result, now()),
         remainingMs: until - performance.now(),
         random: Math.random(),
       });
       if (!decision.retry || admission.isDown() || !retries.pay(retryCost.transient)) {
-        return typeof result === "string"
-          ? { problem: result, attempts, durationMs }
-          : { ...result, attempts, asked, requestTimeMs, durationMs };
+        return { ...result, attempts, asked, requestTimeMs, durationMs };
       }
-      answer?.lease.release();
+      if ("lease" in result) result.lease.release();
       metrics.count("upstream_retries_total", `{reason="${failure?._tag ?? ""}"}`);
       await new Promise((resolve) => setTimeout(resolve, decision.delayMs));
     }
@@ -242,7 +241,7 @@ export const createUpstream = (options: UpstreamOptions) => {
       if (limited?.success === false) return { problem: "limited", attempts: 0, durationMs: 0 };
       const pass = await admission.enter(request);
       if (admission.isDown()) probe(request);
-      if ("problem" in pass) return { ...pass, attempts: 0, durationMs: now() - startedAtMs };
+      if (pass.problem !== undefined) return { ...pass, attempts: 0, durationMs: now() - startedAtMs };
       const isPatient = request.isEndpoint && !request.orStale && !pass.isFailing && !admission.isDown();
       const result = await attempt(request, isPatient ? maxAttempts : 1, pass.budget);
       const ending = endingOf(result);
@@ -259,29 +258,28 @@ export const createUpstream = (options: UpstreamOptions) => {
 };
 
 /** Rejects with the signal: service bindings and their bodies do not end with it. */
-const abortOf = (signal: AbortSignal): Promise<never> =>
-  new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("timed out")), { once: true }));
+const inTime = <A>(signal: AbortSignal, work: Promise<A>): Promise<A> => {
+  const aborted = Promise.withResolvers<never>();
+  signal.addEventListener("abort", () => aborted.reject(new Error("timed out")), { once: true });
+  return Promise.race([work, aborted.promise]);
+};
 
 const final: RetrySituation["reason"] = { _tag: "NotFound" };
 
 /** The outcome of an attempt for core's retry rules. 429 is passed on: the client waits, not the proxy. */
 const failureIn = (attempt: Attempt): RetrySituation["reason"] | undefined => {
-  if (typeof attempt !== "string") return errorStatuses.has(attempt.status) ? { _tag: "Unavailable" } : undefined;
-  if (attempt === "unreachable") return { _tag: "Unreachable", problem: "network" };
-  if (attempt === "timed-out") return { _tag: "TimedOut", scope: "attempt", limitMs: 0 };
-  return attempt === "cut-short" ? { _tag: "Undecodable", problem: "cut" } : undefined;
+  if ("status" in attempt) return errorStatuses.has(attempt.status) ? { _tag: "Unavailable" } : undefined;
+  if (attempt.problem === "unreachable") return { _tag: "Unreachable", problem: "network" };
+  if (attempt.problem === "timed-out") return { _tag: "TimedOut", scope: "attempt", limitMs: 0 };
+  return attempt.problem === "cut-short" ? { _tag: "Undecodable", problem: "cut" } : undefined;
 };
 
-const hintOf = ({ headers }: Pick<UpstreamAnswer, "headers">, nowMs: number): number | undefined =>
-  retryAfterMs(headers.get("retry-after"), headers.get("date"), nowMs);
+const hintOf = (attempt: Attempt, nowMs: number): number | undefined =>
+  "headers" in attempt
+    ? retryAfterMs(attempt.headers.get("retry-after"), attempt.headers.get("date"), nowMs)
+    : undefined;
 
-const endings: Readonly<Partial<Record<UpstreamProblem, Ending>>> = {
-  unreachable: "unanswered",
-  "timed-out": "unanswered",
-  "cut-short": "failed",
-};
-
-const endingOf = (result: UpstreamAnswer | UpstreamFailure): Ending => {
-  if ("problem" in result) return endings[result.problem] ?? "answered";
+const endingOf = (result: Attempt): Ending => {
+  if ("problem" in result) return problems[result.problem][2];
   return errorStatuses.has(result.status) ? "failed" : result.status < 400 ? "accepted" : "answered";
 };
