@@ -5,7 +5,7 @@ import { decide, isServedAfterFailure, look } from "./Decision.ts";
 import { fieldIn, hasForm, type Entry } from "./Entry.ts";
 import { base64url, ownersOf, tokenOf } from "./Identity.ts";
 import type { Isolate } from "./Isolate.ts";
-import { parsePurge, wrongParameter } from "./Purge.ts";
+import { parsePurge, purgeForms, wrongParameter } from "./Purge.ts";
 import { parseRequest, badRequest, refusal, refuse, unknownPath, wrongMethod } from "./Request.ts";
 import { nobody } from "./Store.ts";
 
@@ -20,13 +20,15 @@ export const answerAdmin = async (request: Request, path: string, isolate: Isola
   const { adminSecrets } = isolate.config;
   const answer = new Map(Object.entries({ metrics, purge, explain })).get(name);
   // Without a secret these do not exist.
-  if (answer === undefined || adminSecrets.length === 0) return refuse(unknownPath, null);
+  if (adminSecrets.length === 0) return refuse(unknownPath, null);
+  if (answer === undefined) return refuse(noSuchName, null);
   if (!(await isSecret(headers.get("authorization"), adminSecrets))) return refuse(unauthenticated, null);
   const allowed = name === "purge" ? "POST" : "GET";
   if (method !== allowed) return refuse(wrongMethod(method, allowed), null);
   return answer(isolate, new URLSearchParams(query), request);
 };
 
+const noSuchName = refusal(404, "NOT_FOUND", "no such path; there are /-/health, /-/metrics, /-/explain and /-/purge");
 const utf8 = new TextEncoder();
 
 /** Compares digests with a salt of this request: the time it takes reveals nothing about the secrets. */
@@ -70,7 +72,7 @@ const purge = async (isolate: Isolate, parameters: URLSearchParams, request: Req
   const { store, flights, identities } = isolate;
   if (Number(request.headers.get("content-length")) > maxFormBytes) return invalid("the form is too long");
   const form = new URLSearchParams(await request.text());
-  const wrong = wrongParameter(form, ["token"]);
+  const wrong = wrongParameter(form, ["token"], purgeForms);
   if (wrong !== undefined) return invalid(wrong);
   const given = form.get("token");
   if (given !== null && parameters.size > 0) return invalid("token stands alone");
@@ -102,7 +104,7 @@ const rules: Readonly<Record<string, readonly [rule: string, section: string]>> 
 /** Why a request would hit or miss here: Accept and Cache-Control are this one's, X-Explain-Authorization is its token. */
 const explain = async (isolate: Isolate, parameters: URLSearchParams, request: Request): Promise<Response> => {
   const { admission, config, now, store } = isolate;
-  const wrong = wrongParameter(parameters, ["path"]);
+  const wrong = wrongParameter(parameters, ["path"], "path=...");
   if (wrong !== undefined) return invalid(wrong);
   const path = parameters.get("path");
   if (path === null) return invalid(`say which request: path=${basePath}/engines/zipper`);
@@ -125,8 +127,8 @@ const explain = async (isolate: Isolate, parameters: URLSearchParams, request: R
   const form = parsed.representation.format;
   return json({
     key: { user, endpoint: parsed.route.endpoint, target: parsed.route.target, form },
-    stored: selected === undefined ? null : { purged, isTranscoded: !hasForm(selected, form), ...storedIn(selected) },
-    freshness: selected === undefined ? null : freshnessIn(selected, now()),
+    stored: selected ? { purged, isTranscoded: !hasForm(selected, form), ...storedIn(selected) } : null,
+    freshness: selected ? freshnessIn(selected, now()) : null,
     upstream: {
       isDown: admission.isDown(),
       isFailing: admission.isFailing(applicant),

@@ -60,6 +60,7 @@ test.each([
   [{ ...upstream, ADMIN_SECRET_PREVIOUS: "short" }, "ADMIN_SECRET_PREVIOUS needs ADMIN_SECRET"],
   [{ ...upstream, IDENTITY_SECRET: "short" }, "IDENTITY_SECRET must have at least 16 characters"],
   [{ ...upstream, FORWARDED_PATHS: "v1/auth" }, "FORWARDED_PATHS must list paths such as /v1/auth"],
+  [{ ...upstream, FORWARDED_PATHS: "none," }, 'or be none without a comma, not "none"'],
   [{ ...upstream, FORWARDED_PATHS: "/v1/../x" }, "FORWARDED_PATHS must list paths such as /v1/auth"],
   [{ ...upstream, ALLOWED_ORIGINS: ["https://a.example"] }, "ALLOWED_ORIGINS must be text, in quotes"],
   [{ ...upstream, ADMIN_SECRET: 1_234_567_890_123_456 }, "ADMIN_SECRET must be text, in quotes"],

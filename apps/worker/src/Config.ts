@@ -77,7 +77,7 @@ export const parseConfig = (variables: Readonly<Record<string, unknown>>) => {
   // Two proxies in a row have different upstreams, so these tell them apart.
   const ownName = `${variables["UPSTREAM"] === undefined ? "" : "binding-"}${upstreamUrl}`.replaceAll(/[^\w.]+/g, "-");
   const noId = "DEPLOYMENT_ID must be up to 64 letters, digits, dots, hyphens and underscores";
-  const noPath = "FORWARDED_PATHS must list paths such as /v1/auth, or be none";
+  const noPath = "FORWARDED_PATHS must list paths such as /v1/auth, or be none without a comma";
   const noOrigin = "ALLOWED_ORIGINS must list origins such as https://app.example";
   const forwarded = text("FORWARDED_PATHS") === "none" ? [] : list("FORWARDED_PATHS", ownPaths, noPath, isPrefix);
   const config = {

@@ -271,19 +271,18 @@ export const sizeOf = ({ bytes, headers, client, other }: Entry): number => {
   return bytes.byteLength + entryOverheadBytes + beyond + (typeof other === "object" ? sizeOf(other) : 0);
 };
 
-/** Bytes of the initialisation vector of AES-GCM (NIST SP 800-38D, 8.2.2: random, 96 bits), and of the length of the text. */
+/** Bytes of the initialisation vector of AES-GCM (NIST SP 800-38D, 8.2.2: random, 96 bits). */
 const ivBytes = 12;
-const lengthBytes = 4;
+const lineFeed = 0x0a; // it ends the JSON, which has none itself
 const utf8 = new TextEncoder();
 const utf8Reader = new TextDecoder();
 
 /** An entry as bytes that only the bearer of the owner's token can read, and only under this key. */
 export const encryptEntry = async (key: string, entry: Entry, secret: CryptoKey): Promise<Bytes> => {
   const { bytes, other: _other, prepared: _prepared, lease: _lease, owner: _owner, ...rest } = entry;
-  const text = utf8.encode(JSON.stringify([key, rest]));
-  const length = new Uint8Array(Uint32Array.of(text.byteLength).buffer);
+  const text = utf8.encode(`${JSON.stringify([key, rest])}\n`);
   const iv = crypto.getRandomValues(new Uint8Array(ivBytes));
-  const cipher = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, secret, joined([length, text, bytes]));
+  const cipher = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, secret, joined([text, bytes]));
   return joined([iv, new Uint8Array(cipher)]);
 };
 
@@ -297,12 +296,11 @@ export const decryptEntry = async (
   try {
     const iv = new Uint8Array(encrypted, 0, ivBytes);
     const data = new Uint8Array(encrypted, ivBytes);
-    const plain = await crypto.subtle.decrypt({ name: "AES-GCM", iv }, secret, data);
-    const [length] = new Uint32Array(plain, 0, 1);
-    const text = utf8Reader.decode(new Uint8Array(plain, lengthBytes, length));
+    const plain = new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv }, secret, data));
+    const end = plain.indexOf(lineFeed);
+    const text = utf8Reader.decode(plain.subarray(0, end));
     const [boundTo, rest] = JSON.parse(text) as [string, Omit<Entry, "bytes" | "owner">];
-    if (boundTo !== key) return undefined;
-    return Object.assign(rest, { owner, bytes: new Uint8Array(plain, lengthBytes + (length ?? 0)) });
+    return boundTo === key ? Object.assign(rest, { owner, bytes: plain.subarray(end + 1) }) : undefined;
   } catch {
     return undefined;
   }

@@ -23,7 +23,7 @@ import type { Exchanged, Fetched, Isolate } from "./Isolate.ts";
 import { isLogged, logError, logLine, type Received, type RequestOutcome, type Result } from "./Log.ts";
 import { otherRoute, parseRequest, proxyName, refusal, refuse, routeOf } from "./Request.ts";
 import { targetOf, tooLong, tooLongHeader, withHop } from "./Request.ts";
-import type { ErrorResponse, ParsedRequest, RequestContext, Route } from "./Request.ts";
+import type { ErrorResponse, ParsedRequest, RequestContext } from "./Request.ts";
 import { allowOrigin, respond, respondFromMemory, respondOptions } from "./Response.ts";
 import { cacheKey, nobody } from "./Store.ts";
 import { isOutage, proxyStatusOf, unavailable, type UpstreamAnswer, type UpstreamRequest } from "./Upstream.ts";
@@ -341,7 +341,6 @@ const requestOf = (plan: Plan, body: Request["body"]): UpstreamRequest => {
     // What is neither stored nor read needs no memory.
     isBuffered: (status, headers) => {
       if (isEndpoint) return true;
-      if (method === "POST") return status < 400 && isOfEngines(route) && formatIn(headers) !== undefined;
       if (owner === undefined || status === 206) return owner !== undefined;
       const kept = cache.store(asRead, { status, headers }, times);
       return kept.stored && isUseful(kept.entry);
@@ -487,12 +486,13 @@ const write = async (plan: Plan, body: Request["body"]): Promise<Fetched> => {
     context.waitUntil(store.remove(holder, otherRoute(target), asked));
   }
   const isChange = urls.length > 0 || (isLost && isUnsafe(request.method));
-  if (isChange && identity !== undefined && isOfEngines(request.route)) {
+  // A path that cannot be decoded may be one of engines.
+  const engine = enginesPath.exec(request.route.path ?? `${basePath}/engines`);
+  if (isChange && identity !== undefined && engine !== null) {
     flights.close(identity.digest);
-    for (const name of namesChanged(request.route, "problem" in result ? undefined : result)) {
-      const scope = { atMs: asked.atMs, hard: !isLost, owners: ownersOf(identity) };
-      context.waitUntil(store.purge(name === null ? scope : { ...scope, name, lists: true }));
-    }
+    const scope = { atMs: asked.atMs, hard: !isLost, owners: ownersOf(identity) };
+    const [, tag] = engine;
+    context.waitUntil(store.purge(tag === undefined ? scope : { ...scope, name: nameIn(tag), lists: true }));
   }
   if ("problem" in result) return result;
   if (result.status === 401 && identity !== undefined) revoke(plan, identity);
@@ -501,19 +501,8 @@ const write = async (plan: Plan, body: Request["body"]): Promise<Fetched> => {
   return exchanged(answerOf(plan, headers, result), undefined, result, false);
 };
 
+/** The path of all engines, which an upload has, or of one by its tag. */
 const enginesPath = new RegExp(`^${basePath}/engines(?:/([^/]+))?`);
-const isOfEngines = ({ path }: Route): boolean => path === undefined || enginesPath.test(path);
-
-/** Names of the engines that a write changed, by its path or response; null if unknown. */
-const namesChanged = ({ path }: Route, result: UpstreamAnswer | undefined): ReadonlyArray<string | null> => {
-  if (path === undefined) return [null];
-  const tag = enginesPath.exec(path)?.[1];
-  if (tag !== undefined) return [nameIn(tag)];
-  if (result === undefined || result.body.stream !== undefined) return [null];
-  const { headers, body } = result;
-  const names = namesOf("get", formatIn(headers), body.bytes, headers.get(schemaDigestHeader)) ?? [];
-  return names.length === 0 ? [null] : names;
-};
 
 /** Path and query at the proxy of an upstream URL: below the base path, and below the origin. */
 const targetsOf = (url: string, upstreamUrl: string): ReadonlyArray<string> => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { entryWith } from "../test/entry.ts";
-import { maxPurges, notesInCache, notesInLog, parsePurge, createPurges, type Purge } from "./Purge.ts";
+import { maxPurges, notesInCache, notesInLog, parsePurge, purgeForms, createPurges, type Purge } from "./Purge.ts";
 
 const get = entryWith({ endpoint: "get", names: ["zipper"], fetchedAtMs: 1_000 });
 const status = entryWith({ endpoint: "status", names: ["zipper"], fetchedAtMs: 1_000 });
@@ -33,7 +33,7 @@ test.each([
   expect(parsePurge(new URLSearchParams(query))).toStrictEqual(expected);
 });
 
-const nothing = "say what to purge: endpoint=..., tag=..., or all=true";
+const nothing = `say what to purge: there are ${purgeForms}`;
 const noTag = "tag must be a tag such as name, name@1 or name@1.2";
 const noEndpoint = "endpoint must be one of list, get, status";
 
@@ -53,7 +53,8 @@ test.each([
   ["all=true&tag=a", "all=true stands alone"],
   ["all=true&endpoint=get", "all=true stands alone"],
   // It would purge more or less than was meant.
-  ["tags=zipper", "unknown parameter tags: there are all, endpoint, tag, hard"],
+  ["tags=zipper", `unknown parameter tags: there are ${purgeForms}`],
+  ["token=alice", `unknown parameter token: there are ${purgeForms}`],
 ])("%j is refused: %s", (query, message) => {
   expect(parsePurge(new URLSearchParams(query))).toBe(message);
 });

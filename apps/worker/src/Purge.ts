@@ -124,23 +124,28 @@ export const notesInCache = (store: EdgeStore) => {
 const isPurge = (value: Partial<Purge> | null): value is Purge =>
   typeof value?.atMs === "number" && typeof value.hard === "boolean";
 
-export const wrongParameter = (parameters: URLSearchParams, names: ReadonlyArray<string>): string | undefined => {
+/** Says what is wrong. `accepted`: what to send instead of an unknown parameter. */
+export const wrongParameter = (parameters: URLSearchParams, names: ReadonlyArray<string>, accepted: string) => {
   const unknown = [...parameters.keys()].find((name) => !names.includes(name));
-  if (unknown !== undefined) return `unknown parameter ${unknown}: there are ${names.join(", ")}`;
+  if (unknown !== undefined) return `unknown parameter ${unknown}: there are ${accepted}`;
   const twice = names.find((name) => parameters.getAll(name).length > 1);
   return twice === undefined ? undefined : `${twice} is given more than once: send one request for each`;
 };
 
+export const purgeForms =
+  "tag=..., endpoint=... or all=true in the URL, also with hard=true, and token=... in a form body";
+const purgeNames: ReadonlyArray<string> = ["all", "endpoint", "tag", "hard"];
+
 export const parsePurge = (parameters: URLSearchParams): Omit<Purge, "atMs"> | string => {
-  const wrong = wrongParameter(parameters, ["all", "endpoint", "tag", "hard"]);
+  const wrong = wrongParameter(parameters, purgeNames, purgeForms);
   if (wrong !== undefined) return wrong;
-  const [all, endpoint, tag, hard] = ["all", "endpoint", "tag", "hard"].map((name) => parameters.get(name));
+  const [all, endpoint, tag, hard] = purgeNames.map((name) => parameters.get(name));
   const name = parseTag(tag ?? "")?.name;
   const known = readNames.find((each) => each === endpoint);
   if (hard !== null && hard !== "true" && hard !== "false") return "hard must be true or false";
   if (all !== null && all !== "true") return "all must be true";
   if (all === "true" && (endpoint ?? tag) !== null) return "all=true stands alone";
-  if ((all ?? endpoint ?? tag) === null) return "say what to purge: endpoint=..., tag=..., or all=true";
+  if ((all ?? endpoint ?? tag) === null) return `say what to purge: there are ${purgeForms}`;
   if (tag !== null && name === undefined) return "tag must be a tag such as name, name@1 or name@1.2";
   if (endpoint !== null && known === undefined) return `endpoint must be one of ${readNames.join(", ")}`;
   return { hard: hard === "true", ...(known && { endpoint: known }), ...(name !== undefined && { name }) };

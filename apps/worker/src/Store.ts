@@ -9,7 +9,7 @@ import { createPurges, purgesReadEveryMs, type Purge, type PurgeNotes } from "./
 import { recentOf } from "./Recent.ts";
 import type { ParsedRequest, RequestContext, Route } from "./Request.ts";
 
-const generation = 8; // version of stored entries. Raising it discards all older ones
+const generation = 9; // version of stored entries. Raising it discards all older ones
 /** Never resolved: the Cache API needs a URL. Short, because it is parsed and compared with every look. */
 const keyOrigin = `https://e.invalid/${generation}/`;
 /** An entry with a validator is kept this much longer than it may be served, in milliseconds. */

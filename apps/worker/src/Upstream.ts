@@ -157,10 +157,6 @@ export const createUpstream = (options: UpstreamOptions) => {
       leftBytes -= bytes;
       if (leftBytes <= 0 && timer !== undefined) endAfter(config.attemptTimeoutMs);
     };
-    const stopTimer = (): void => {
-      clearTimeout(timer);
-      timer = undefined;
-    };
     const timeoutMs = Math.min(config.attemptTimeoutMs, leftMs);
     endAfter(timeoutMs);
     const lease = budget.lease(userOf(request));
@@ -191,14 +187,13 @@ export const createUpstream = (options: UpstreamOptions) => {
         return answered(emptyBody, new Headers(kept));
       }
       if (!request.isBuffered(status, headers)) return answered(streamBody(stream, lease));
-      // A write is done, however long its answer takes.
-      if (request.isWrite === true) stopTimer();
       return answered(await inTime(signal, readBody(stream, lease)));
     } catch {
       if (signal.aborted) return failed("timed-out");
       return failed(response === undefined ? "unreachable" : "cut-short");
     } finally {
-      stopTimer();
+      clearTimeout(timer);
+      timer = undefined;
     }
   };
   const attempt = async (request: UpstreamRequest, maxAttempts: number, retries: RetryBudget) => {

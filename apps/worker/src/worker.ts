@@ -52,22 +52,18 @@ export class PurgeLog extends DurableObject implements PurgeLogStub {
     const { storage } = this.ctx;
     const last = ((await storage.get<number>("last")) ?? 0) + 1;
     await storage.put({ last, [keyOf(last)]: purge });
-    const first = (await storage.get<number>("first")) ?? 1;
-    if (last - first >= maxRecords + deletedAtOnce) {
-      const keys = Array.from({ length: deletedAtOnce }, (_, index) => keyOf(first + index));
-      const newest = await storage.get<Purge>(keyOf(first + deletedAtOnce - 1));
-      const everything: Purge = { atMs: newest?.atMs ?? purge.atMs, hard: true };
-      await storage.put({ first: first + deletedAtOnce, everything });
-      await storage.delete(keys);
+    if (last > maxRecords && last % deletedAtOnce === 0) {
+      await storage.delete(Array.from({ length: deletedAtOnce }, (_, index) => keyOf(last - maxRecords - index)));
     }
     return last;
   }
   async since(number: number): Promise<{ readonly purges: ReadonlyArray<Purge>; readonly last: number }> {
     const { storage } = this.ctx;
-    const records = await storage.list<Purge>({ prefix: "purge/", start: keyOf(number + 1) });
-    const first = (await storage.get<number>("first")) ?? 1;
-    const everything = number + 1 < first ? await storage.get<Purge>("everything") : undefined;
+    const start = keyOf(number + 1);
+    const records = await storage.list<Purge>({ prefix: "purge/", start });
     const last = (await storage.get<number>("last")) ?? 0;
-    return { purges: [...(everything === undefined ? [] : [everything]), ...records.values()], last };
+    const [oldest] = records;
+    const everything = oldest === undefined || oldest[0] === start ? [] : [{ atMs: oldest[1].atMs, hard: true }];
+    return { purges: [...everything, ...records.values()], last };
   }
 }

@@ -59,6 +59,18 @@ test.each(["?tags=zipper", "?tag=zipper&soft=1", "?all=yes", "", "?tag=a&tag=b",
   },
 );
 
+test.each([
+  ["purge?token=alice", "POST", null, 400, "token=... in a form body"],
+  ["purge", "POST", "tag=zipper", 400, "tag=..., endpoint=... or all=true in the URL"],
+  ["purge", "POST", '{"tag":"zipper"}', 400, "tag=..., endpoint=... or all=true in the URL"],
+  ["purge?tag=zipper", "PURGE", null, 405, "method PURGE is not offered here; POST are"],
+  ["purges?tag=zipper", "POST", null, 404, "/-/purge"],
+] as const)("%s by %s with the body %s names what is accepted", async (path, method, body, status, accepted) => {
+  const response = await admin(path, { method, body });
+  expect(response.status).toBe(status);
+  expect(((await response.json()) as { message: string }).message).toContain(accepted);
+});
+
 test.each(["token=alice&token=bob", "token=", "token=%00", "token=a%20b%20c"])(
   "the form %j is refused, and purges nothing",
   async (form) => {

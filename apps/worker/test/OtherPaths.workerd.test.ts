@@ -233,7 +233,7 @@ const state = async (token: string): Promise<ReadonlyArray<string>> => {
 
 test("a write removes the engine, its status and the lists of its user, and nothing else", async () => {
   await fill();
-  expect((await send("POST", "/v1/dev/engines/zipper@0.1/deactivate", "alice")).status).toBe(200);
+  expect(await statusOf("POST", "/v1/dev/engines/zipper@0.1/deactivate", "alice")).toBe(200);
   await stage.edge.settle();
   expect(await state("alice")).toEqual(["", "", "", "hit"]);
   expect(await state("bob")).toEqual(["hit", "hit", "hit", "hit"]);
@@ -254,12 +254,13 @@ test.each([
   expect(await state("bob")).toEqual(["hit", "hit", "hit", "hit"]);
 });
 
-test("the names that an upload changed are read from its answer", async () => {
+test("an upload, whose path names no engine, removes everything of its user, and nothing else", async () => {
   await fill();
   stage.answer = () => Response.json({ name: "other", revision: 2 });
-  await send("POST", "/v1/dev/engines", "alice", "{}");
+  await statusOf("POST", "/v1/dev/engines", "alice");
   await stage.edge.settle();
-  expect(await state("alice")).toEqual(["", "hit", "hit", ""]);
+  expect(await state("alice")).toEqual(["", "", "", ""]);
+  expect(await state("bob")).toEqual(["hit", "hit", "hit", "hit"]);
 });
 
 test("a write that fails removes nothing", async () => {
@@ -303,7 +304,7 @@ test("an answer that was asked for before a write is not stored after it", async
   const slow = stage.edge.get("alice", "/engines/zipper", json);
   await expect.poll(() => stage.asked.length).toBe(1);
   stage.answer = (headers) => stage.engineFor(headers);
-  await send("POST", "/v1/dev/engines/zipper/activate", "alice");
+  await statusOf("POST", "/v1/dev/engines/zipper/activate", "alice");
   held.resolve();
   expect((await slow).status).toBe(200);
   await stage.edge.settle();
@@ -315,7 +316,7 @@ test("other isolates of the data centre learn of a write within five seconds", a
   const other = await stage.newEdge();
   await fill();
   expect(cacheResult(await other.get("alice", "/engines/zipper", json))).toBe("hit");
-  await send("POST", "/v1/dev/engines/zipper/activate", "alice");
+  await statusOf("POST", "/v1/dev/engines/zipper/activate", "alice");
   await stage.edge.settle();
   stage.clock.ms += 5_001;
   expect(cacheResult(await other.get("alice", "/engines/zipper", json))).toBe("fwd=uri-miss");

@@ -38,6 +38,20 @@ const start = async () => {
   };
 };
 
+test("of a log that is too long the oldest purges become one of everything", async () => {
+  const { get, purge } = await start();
+  const find = async () => {
+    const response = await get(1, "/engines/zipper");
+    await response.arrayBuffer();
+    return cacheResult(response);
+  };
+  for (const expected of ["fwd=uri-miss", "hit"]) expect(await find()).toBe(expected);
+  for (let sent = 0; sent < 5_120; sent += 64) {
+    await Promise.all(Array.from({ length: 64 }, async () => (await purge(0, "tag=other")).arrayBuffer()));
+  }
+  await expect.poll(find, { timeout: 15_000, interval: 500 }).toBe("fwd=uri-miss");
+});
+
 test("purges that arrive at two isolates at the same time all hold in both, within seconds", async () => {
   const { get, purge } = await start();
   const names = Array.from({ length: 20 }, (_, index) => `sound-${index}`);
