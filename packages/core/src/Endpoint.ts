@@ -87,7 +87,9 @@ export const matchPath = (path: string): EndpointMatch<ReadName> | undefined => 
 };
 
 /** Whether a path can carry a tag, as itself: not an empty one, a dot segment, one with a slash or NUL, half a character. */
-export const isPathTag = (tag: string): boolean => !/^\.{0,2}$/.test(tag) && !/[/\\\0]/.test(tag) && tag.isWellFormed();
+export const isPathTag = (tag: string): boolean => pathTag.test(tag) && tag.isWellFormed();
+
+const pathTag = /^(?!\.{0,2}$)[^/\\\0]*$/;
 
 /** The path of a call for a tag, percent-encoded; undefined for a tag that no path can carry. */
 export const pathOf = (name: EndpointName, tag = ""): string | undefined => {

@@ -60,10 +60,11 @@ export const kindOf = (value: unknown): string => {
 };
 
 /** Whether a value has these methods. */
-export const hasMethods = (value: unknown, ...names: ReadonlyArray<string>): boolean =>
-  typeof value === "object" &&
-  value !== null &&
-  names.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === "function");
+export const hasMethods = (value: unknown, ...names: ReadonlyArray<string>): boolean => {
+  if (typeof value !== "object" || value === null) return false;
+  for (const name of names) if (typeof (value as Readonly<Record<string, unknown>>)[name] !== "function") return false;
+  return true;
+};
 
 /** The values that are not undefined. */
 export const defined = <T extends object>(

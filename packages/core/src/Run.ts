@@ -14,20 +14,23 @@ export const run = <A>(effect: Effect.Effect<A, EngineError>, signal: AbortSigna
     (value) => value,
   );
 
-const runMade = async <A, B>(
+const runMade = <A, B>(
   make: () => Effect.Effect<A, EngineError>,
   signal: AbortSignal | undefined,
   part: (value: A) => B,
-): Promise<B> => {
-  // The effect rejects any other value as InvalidArgument, like every invalid option.
-  if (isSignal(signal)) signal.throwIfAborted();
-  const exit = await Effect.runPromiseExit(make(), isSignal(signal) ? { signal } : undefined);
-  if (Exit.isSuccess(exit)) return part(exit.value);
-  if (signal?.aborted === true && Cause.hasInterrupts(exit.cause)) throw signal.reason;
-  const error = Cause.squash(exit.cause);
-  if (error instanceof EngineError) addCaller(error);
-  throw error;
-};
+): Promise<B> =>
+  new Promise<Exit.Exit<A, EngineError>>((resolve) => {
+    // The effect rejects any other value as InvalidArgument, like every invalid option.
+    const listened = isSignal(signal) ? { signal } : undefined;
+    listened?.signal.throwIfAborted();
+    Effect.runFork(make(), listened).addObserver(resolve);
+  }).then((exit) => {
+    if (Exit.isSuccess(exit)) return part(exit.value);
+    if (signal?.aborted === true && Cause.hasInterrupts(exit.cause)) throw signal.reason;
+    const error = Cause.squash(exit.cause);
+    if (error instanceof EngineError) addCaller(error);
+    throw error;
+  });
 
 /** A call as an effect: of its subject, and options. */
 export type Caller<O> = (subject: never, options: O | undefined) => Effect.Effect<ApiResponse<unknown>, EngineError>;

@@ -39,26 +39,16 @@ export const exchange = (
   limits: BodyLimits,
   cancel: Cancellation,
   plainUrl = request.url,
-): Promise<HttpResponse> =>
-  open(
-    fetch,
-    request,
-    cancel,
-    (response, url) => {
-      const { status, headers } = response;
-      return readBody(response, limits).then((bytes) => ({ url, status, headers, bytes }));
-    },
-    plainUrl,
-  );
+): Promise<HttpResponse> => open(fetch, request, cancel, (response) => readBody(response, limits), plainUrl);
 
-/** Sends one request and follows redirects; the body is not read. Rejects as `exchange` does. */
-export const open = async <A>(
+/** Sends one request and follows redirects; `bytes` of the answer are what `read` makes of it. Rejects as `exchange` does. */
+export const open = async <B>(
   fetch: Fetch,
   request: HttpRequest,
   cancel: Cancellation,
-  read: (response: FetchResponse, url: string) => Promise<A>,
+  read: (response: FetchResponse) => Promise<B>,
   plainUrl = request.url,
-): Promise<A> => {
+): Promise<Omit<HttpResponse, "bytes"> & { readonly bytes: B }> => {
   const init = initOf(fetch, request, cancel);
   let { url } = request;
   let response: FetchResponse | undefined;
@@ -68,7 +58,10 @@ export const open = async <A>(
       const given = await fetch(url, init);
       assertResponse(given, "fetch", "a standard Response");
       response = given;
-      if (!isRedirect(response)) return await read(response, url);
+      if (!isRedirect(response)) {
+        const { status, headers } = response;
+        return { url, status, headers, bytes: await read(response) };
+      }
       await response.body?.cancel();
       url = redirectTarget(url, request.method, response, redirects);
       response = undefined;

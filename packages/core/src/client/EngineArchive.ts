@@ -81,15 +81,14 @@ export const openLink = (
     try {
       const sent = body === undefined ? { method: "GET" } : { method: "PUT", body: body as Uint8Array<ArrayBuffer> };
       const request = { url: link, headers: { accept: "*/*" }, ...sent };
-      const opened = await open(parts.fetch, request, cancel, async (response) => {
-        const { status, headers } = response;
-        state.status = status;
-        if (status === 200) return { subject, response, cancel };
-        const answer = { url: shown, status, headers, bytes: await readBody(response, errorLimits) };
-        return failureOf(answer, clock.currentTimeMillisUnsafe(), undefined, parts.settings.limits, binaryErrors);
-      });
-      if ("error" in opened) throw opened;
-      return opened;
+      const read = async (response: FetchResponse): Promise<FetchResponse | Uint8Array<ArrayBuffer>> => {
+        state.status = response.status;
+        return response.status === 200 ? response : readBody(response, errorLimits);
+      };
+      const { status, headers, bytes } = await open(parts.fetch, request, cancel, read);
+      if (!(bytes instanceof Uint8Array)) return { subject, response: bytes, cancel };
+      const answer = { url: shown, status, headers, bytes };
+      throw failureOf(answer, clock.currentTimeMillisUnsafe(), undefined, parts.settings.limits, binaryErrors);
     } catch (cause) {
       if (attempt.aborted) throw attempt.reason;
       throw cause instanceof EngineError ? cause.with({ url: shown }) : cause;

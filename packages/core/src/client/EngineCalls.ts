@@ -41,20 +41,16 @@ export const call = <M extends Message>(
   parts: EngineParts,
   method: ServiceMethod,
   init: MessageInitShape<DescMessage>,
-  more: Pick<ServiceCallPlan<M>, "headers" | "gone" | "recover"> = {},
+  { headers = noHeaders, gone, recover }: Pick<ServiceCallPlan<M>, "headers" | "gone" | "recover"> = {},
 ): Effect.Effect<ApiResponse<M>, EngineError> => {
   const { format } = parts.settings;
+  const { codec, receive } = parts.wire;
   const sends = format === "protobuf" ? "protobuf" : "json";
   // A request that changes something, and a signed link, cannot be sent twice to compare them.
   const isRead = (readNames as ReadonlyArray<string>).includes(method.name);
-  const plan = {
-    method,
-    ...parts.wire,
-    format: isRead && format === "auto" ? "verify" : sends,
-    isStrict: isRead || sends === "json",
-    ...more,
-  } as const;
-  return callService<M>(parts, plan, init);
+  const asked = isRead && format === "auto" ? "verify" : sends;
+  const isStrict = isRead || sends === "json";
+  return callService<M>(parts, { method, codec, receive, format: asked, isStrict, headers, gone, recover }, init);
 };
 
 /** Makes a call, within an effect; what is thrown about its parameters is InvalidArgument, and nothing is sent. */

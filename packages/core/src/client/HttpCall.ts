@@ -7,7 +7,7 @@ import { attempts } from "../Attempts.ts";
 import type { ApiResponse } from "../ApiResponse.ts";
 import type { ClientParts } from "../ClientParts.ts";
 import type { EngineError } from "../EngineError.ts";
-import type { EventSubject } from "../EngineEvent.ts";
+import type { EngineEvent, EventSubject } from "../EngineEvent.ts";
 import { AttemptFailure, failureOf, responseError, tooLarge, wasNotProcessed } from "../Failure.ts";
 import { mediaTypeOf, type Format } from "../MediaType.ts";
 import type { ProtobufReader } from "../MessageReader.ts";
@@ -108,34 +108,35 @@ const attemptPlan = <M extends Message>(parts: ClientParts, call: HttpCall<M>): 
   const state = newState();
   const emit = parts.emit ?? ignored;
   const mayRepeat = repeats || recover !== undefined ? undefined : wasNotProcessed;
-  const send =
-    recover === undefined && call.gone === undefined
-      ? (plan: RequestPlan) => call.receive(parts, call, plan)
-      : carefully(parts, call);
-  const noteUnknown = (received: ReceivedBody<M>): ReceivedBody<M> => {
-    const { message, unknownFields, answered } = received;
-    const event = unknownFieldsEvent(subject, call.output, message, unknownFields, answered.secrets());
-    if (event !== undefined) emit(event);
-    return received;
-  };
+  const receive = recover === undefined && call.gone === undefined ? call.receive : carefully();
   const run: AttemptPlan<ReceivedBody<M>>["run"] = (cancel, clock, span, timer, hedge) => {
-    const received = send({ subject, url, settings, state, clock, span, cancel, timer, hedge, body });
-    return parts.emit === undefined ? received : received.then(noteUnknown);
+    const plan = { subject, url, settings, state, clock, span, cancel, timer, hedge, body };
+    const received = receive(parts, call, plan);
+    return parts.emit === undefined ? received : received.then((received) => noteUnknown(emit, plan, call, received));
   };
   return { subject, tracing, origin, settings, budget, breaker, emit, state, mayRepeat, run };
 };
 
 const ignored = (): void => {};
 
+const noteUnknown = <M extends Message>(
+  emit: (event: EngineEvent) => void,
+  { subject }: RequestPlan,
+  { output }: HttpCall<M>,
+  received: ReceivedBody<M>,
+): ReceivedBody<M> => {
+  const { message, unknownFields, answered } = received;
+  const event = unknownFieldsEvent(subject, output, message, unknownFields, answered.secrets());
+  if (event !== undefined) emit(event);
+  return received;
+};
+
 /** Sends a request that may have been carried out before: looks for that first. */
-const carefully = <M extends Message>(
-  parts: ClientParts,
-  call: HttpCall<M>,
-): ((plan: RequestPlan) => Promise<ReceivedBody<M>>) => {
-  const { recover } = call;
+const carefully = (): Receive => {
   /** Whether an earlier request of this call may have been carried out. */
   let isOpen = false;
-  return async (plan) => {
+  return async (parts, call, plan) => {
+    const { recover } = call;
     const wasOpen = isOpen;
     let sent = plan;
     if (wasOpen && recover !== undefined) {
