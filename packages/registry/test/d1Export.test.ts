@@ -1,9 +1,11 @@
 // SQLite files from the output of `wrangler d1 export`.
+import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { migrationFiles } from "../src/api/Migrations.ts";
+import { databaseOf } from "../src/manage/SqlDump.ts";
 import { get, key, place } from "./place.ts";
 import { run, serve } from "./process.ts";
 
@@ -101,4 +103,15 @@ test.for<[string, string, RegExp]>([
   const { code, stdout, stderr } = await run(["restore", path, "--yes", ...database]);
   expect([code, stdout, stderr]).toEqual([1, "", expect.stringMatching(problem)]);
   expect((await run(["users", ...database])).stderr).toMatch(/there is no database/);
+});
+
+test.runIf(existsSync("/proc/self/fd"))("a dump that is given up leaves no file open", async () => {
+  const path = join(directory, "given-up.sql");
+  await writeFile(path, `BEGIN;\nNONSENSE;\n${"-- more than is read at once\n".repeat(10_000)}`);
+  await expect(databaseOf(path)).rejects.toThrow(/:2: near "NONSENSE"/);
+  const open = readdirSync("/proc/self/fd").filter((name) => {
+    const link = `/proc/self/fd/${name}`;
+    return existsSync(link) && readlinkSync(link) === path;
+  });
+  expect(open).toEqual([]);
 });

@@ -51,13 +51,13 @@ const isText = async (path: string): Promise<boolean> => {
 };
 
 const load = async (path: string, made: string): Promise<void> => {
+  const handle = await openRegular(path);
   const database = new DatabaseSync(made);
   try {
     database.exec("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN");
     database.setAuthorizer(authorize);
     let lineNumber = 0;
     let statement = "";
-    const handle = await openRegular(path);
     for await (const line of createInterface({ input: handle.createReadStream(), crlfDelay: 0 })) {
       lineNumber += 1;
       statement += statement === "" ? line : `\n${line}`;
@@ -87,6 +87,7 @@ const load = async (path: string, made: string): Promise<void> => {
     database.exec("COMMIT");
   } finally {
     database.close();
+    await handle.close();
   }
 };
 
