@@ -9,6 +9,8 @@ test.each([
   [{ forward: "stale" as const, forwardStatus: 304 }, "edge; fwd=stale; fwd-status=304"],
   [{ forward: "uri-miss" as const, collapsed: true }, "edge; fwd=uri-miss; collapsed"],
   [{ hit: true, ttlMs: -412_000 }, "edge; hit; ttl=-412"],
+  [{ hit: true, ttlMs: 1_900 }, "edge; hit; ttl=1"],
+  [{ hit: true, ttlMs: -100 }, "edge; hit; ttl=-1"],
   [{ forward: "bypass" as const, detail: "expired-token" }, "edge; fwd=bypass; detail=expired-token"],
   [{ hit: true, detail: "1 token" }, 'edge; hit; detail="1 token"'],
   [{ hit: true, detail: " token" }, 'edge; hit; detail=" token"'],

@@ -93,6 +93,14 @@ test.each<[number, Record<string, string>, number]>([
   expect(freshness(headers, options, now, status)).toMatchObject({ lifetimeMs: seconds * 1000, explicit: false });
 });
 
+test("heuristics take the statuses of RFC 9110, 15.1, but 206", () => {
+  const options = { ...own, defaults: { freshMs: 10_000 } };
+  const statuses = Array.from({ length: 400 }, (_, index) => 200 + index);
+  expect(statuses.filter((status) => freshness({}, options, now, status).lifetimeMs > 0)).toEqual([
+    200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501,
+  ]);
+});
+
 test("the fraction of the second in which an answer came is not age", () => {
   const headers = new Headers({ date: at(0) });
   const times = { requestTimeMs: now + 800, responseTimeMs: now + 900 };
@@ -100,6 +108,7 @@ test("the fraction of the second in which an answer came is not age", () => {
 });
 
 test("defaults apply only to what the answer leaves open", () => {
+  expect(freshness({}, own)).toMatchObject({ lifetimeMs: 0, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 });
   const policy = { ...own, defaults: { freshMs: 10_000, staleWhileRevalidateMs: 20_000, staleIfErrorMs: 30_000 } };
   expect(freshness({}, policy)).toMatchObject({
     lifetimeMs: 10_000,

@@ -106,7 +106,7 @@ export const initialAgeMs = (headers: Headers, times: ExchangeTimes, options: Ca
 
 /** The Age field in milliseconds: the first member of a list counts, an invalid one is ignored (RFC 9111, 5.1). */
 export const ageValueMs = (headers: Headers): number => {
-  const first = headers.get("age")?.split(",", 1)[0]?.trim() ?? "";
+  const first = headers.get("age")?.split(",")[0]?.trim() ?? "";
   return isDeltaSeconds(first) ? Math.min(Number(first), maxDeltaSeconds) * 1000 : 0;
 };
 

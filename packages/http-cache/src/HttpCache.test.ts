@@ -100,12 +100,12 @@ describe("evaluate", () => {
 
   test("a fresh response is served with its age", () => {
     const entry = stored({ ...tagged, age: "5" });
-    const result = cache.evaluate(get(), entry, at(10));
+    const result = cache.evaluate(get(), entry, at(10.9));
     expect(result).toMatchObject({
       action: "fresh",
       entry,
       response: { status: 200 },
-      outcome: { hit: true, ttlMs: 45_000 },
+      outcome: { hit: true, ttlMs: 44_100 },
     });
     expect("response" in result && Object.fromEntries(result.response.headers)).toEqual({
       age: "15",
@@ -168,6 +168,8 @@ describe("evaluate", () => {
       "if-none-match": '"a"',
       "if-modified-since": formatHttpDate(now - 5000),
     });
+    const onlyTagged = cache.evaluate(get({ "if-modified-since": "x" }), stored(tagged), at(60));
+    expect("send" in onlyTagged && Object.fromEntries(onlyTagged.send)).toEqual({ "if-none-match": '"a"' });
     const onlyModified = stored({ "cache-control": "max-age=1", "last-modified": formatHttpDate(now - 5000) });
     const other = cache.evaluate(get({ "if-none-match": '"c"' }), onlyModified, at(60));
     expect("send" in other && Object.fromEntries(other.send)).toEqual({
@@ -284,6 +286,7 @@ describe("evaluate", () => {
       entry: undefined,
       outcome: { forward: "vary-miss" },
     });
+    expect(cache.evaluate(get({ accept: "c" }), entries[0], now)).toMatchObject({ outcome: { forward: "vary-miss" } });
     expect(cache.evaluate(get({ accept: "c" }), [], now)).toMatchObject({ outcome: { forward: "uri-miss" } });
   });
 

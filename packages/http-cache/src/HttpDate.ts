@@ -23,7 +23,7 @@ export const parseHttpDate = (text: string | null | undefined, nowMs: number = D
   match = rfc850Date.exec(date);
   if (match !== null) return momentOf(`${fullYear(Number(match[3]), nowMs)}`, match[2], match[1], match.slice(4));
   match = asctimeDate.exec(date);
-  if (match !== null) return momentOf(match[6], match[1], match[2], match.slice(3, 6));
+  if (match !== null) return momentOf(match[6], match[1], match[2], match.slice(3));
   return undefined;
 };
 

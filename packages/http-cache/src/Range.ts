@@ -54,9 +54,8 @@ export const sliceOf = (range: ByteRange, stored: StoredPart, length: number): S
     first = Math.max(stored.first, end - range.suffixLength);
   } else {
     if (isWhole && range.first >= total) return "unsatisfiable";
-    if (range.last === undefined && !reachesEnd) return undefined;
     first = range.first;
-    last = Math.min(range.last ?? end - 1, reachesEnd ? end - 1 : Number.POSITIVE_INFINITY);
+    last = Math.min(range.last ?? Number.POSITIVE_INFINITY, reachesEnd ? end - 1 : Number.POSITIVE_INFINITY);
   }
   if (first < stored.first || last >= end || first > last) return undefined;
   const contentRange = `bytes ${first}-${last}/${stored.total ?? "*"}`;

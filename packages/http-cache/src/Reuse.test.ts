@@ -28,7 +28,7 @@ const validate = (because: "stale" | "request", orStale: boolean): Evaluation =>
 test.each<[string | null, Freshness | undefined, Evaluation]>([
   [null, undefined, { action: "forward" }],
   [null, stored(0), fresh],
-  [null, stored(59), fresh],
+  [null, stored(59.999), fresh],
   [null, stored(60), { action: "stale", revalidate: true }],
   [null, stored(89), { action: "stale", revalidate: true }],
   [null, stored(90), validate("stale", true)],
@@ -40,7 +40,7 @@ test.each<[string | null, Freshness | undefined, Evaluation]>([
   ["no-store", stored(0), { action: "forward" }],
   ["max-age=0", stored(1), validate("request", true)],
   ["max-age=10", stored(10), fresh],
-  ["max-age=10", stored(11), validate("request", true)],
+  ["max-age=10", stored(10.001), validate("request", true)],
   // RFC 9111, 5.2.1.1: "Unless the max-stale request directive is also present, the client does not wish to receive a
   // stale response."
   ["max-age=100", stored(70), validate("stale", true)],
@@ -48,10 +48,10 @@ test.each<[string | null, Freshness | undefined, Evaluation]>([
   ["max-age=200, max-stale=50", stored(100), { action: "stale", revalidate: false }],
   ["max-age=90, max-stale=50", stored(100), validate("request", true)],
   ["min-fresh=30", stored(30), fresh],
-  ["min-fresh=30", stored(31), validate("request", true)],
+  ["min-fresh=30", stored(30.001), validate("request", true)],
   ["max-stale", stored(500), { action: "stale", revalidate: false }],
   ["max-stale=40", stored(100), { action: "stale", revalidate: false }],
-  ["max-stale=40", stored(101), validate("stale", true)],
+  ["max-stale=40", stored(100.001), validate("stale", true)],
   ["max-stale=40", stored(100, { neverStale: true }), validate("stale", false)],
   ["max-stale=40", stored(100, { alwaysValidate: true }), validate("stale", false)],
   ["max-stale", stored(70, { neverStale: true }), validate("stale", false)],
@@ -74,12 +74,14 @@ test.each<[string | null, Freshness, boolean]>([
   [null, stored(359), true],
   [null, stored(360), false],
   // RFC 5861, 4: the request can widen the window, but not past must-revalidate.
-  ["stale-if-error=1000", stored(900), true],
+  ["stale-if-error=1000", stored(1059.999), true],
+  ["stale-if-error=1000", stored(1060), false],
   ["stale-if-error=1000", stored(900, { neverStale: true }), false],
   // RFC 9111, 5.2.2.2: must-revalidate matters "once the response has become stale".
   [null, stored(59, { neverStale: true, staleIfErrorMs: 0 }), true],
   [null, stored(60, { neverStale: true, staleIfErrorMs: 0 }), false],
   ["stale-if-error=1000", stored(60, { staleIfErrorMs: 0 }), true],
+  [null, stored(60, { staleIfErrorMs: 0 }), false],
   [null, stored(0, { alwaysValidate: true }), false],
 ])("with %j a failing origin may be covered (%#)", (cacheControl, freshness, expected) => {
   expect(mayServeOnError(requestDirectives(cacheControl, null), freshness, now)).toBe(expected);

@@ -84,3 +84,12 @@ test.each<[string, Case, string | undefined]>([
 ])("a %s cache judges %j: %s", (kind, given, expected) => {
   expect(refusal(kind, given)).toBe(expected);
 });
+
+test("must-understand refuses all statuses but those whose caching is known (RFC 9111, 5.2.2.3)", () => {
+  const understood = Array.from({ length: 500 }, (_, index) => 100 + index).filter(
+    (status) => refusal("shared", { status, headers: cc("max-age=60, no-store, must-understand") }) === undefined,
+  );
+  expect(understood).toEqual([
+    200, 203, 204, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 406, 410, 414, 500, 501, 502, 503, 504,
+  ]);
+});

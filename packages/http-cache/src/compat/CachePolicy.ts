@@ -172,7 +172,7 @@ export class CachePolicy {
   /** Whether `stale-while-revalidate` allows to serve the response now. */
   useStaleWhileRevalidate(): boolean {
     const { staleWhileRevalidateMs } = this.#freshness;
-    return staleWhileRevalidateMs > 0 && -timeToLive(this.#freshness, this.now()) < staleWhileRevalidateMs;
+    return staleWhileRevalidateMs !== 0 && -timeToLive(this.#freshness, this.now()) < staleWhileRevalidateMs;
   }
 
   /** The fields of a request that validates the response: those of the client, with the conditions of the response alone. */
@@ -196,7 +196,10 @@ export class CachePolicy {
     response: PolicyResponse | null | undefined,
   ): { readonly policy: CachePolicy; readonly modified: boolean; readonly matches: boolean } {
     assertHeaders(request);
-    const isError = response === undefined || response === null || errorStatuses.has(response.status ?? 200);
+    const isError =
+      response === undefined ||
+      response === null ||
+      (response.status !== undefined && errorStatuses.has(response.status));
     if (isError && this.#storable && mayServeOnError(noDirectives, this.#freshness, this.now())) {
       return { policy: this, modified: false, matches: true };
     }
