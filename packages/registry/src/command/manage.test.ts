@@ -188,11 +188,12 @@ test("records have the names of the API and its values", async () => {
   ]);
 });
 
+const refused = () => Promise.reject(new Error("no space"));
+
 test("a secret that could not be printed is revoked", async () => {
   const { path, file } = await database();
   ensureUser(file, "ann", 0);
-  const full = () => Promise.reject(new Error("no space"));
-  const { lines } = await printed("token create --user ann", ["--database", path], full);
+  const { lines } = await printed("token create --user ann", ["--database", path], refused);
   expect(lines.at(-1)).toBe("1: token ID could not be written and is revoked: no space");
   expect((await printed("token list", ["--database", path])).lines).toEqual([
     "ID\tann\ttoken\tTIME\trevoked TIME\t\tread\tnever used",
@@ -202,7 +203,7 @@ test("a secret that could not be printed is revoked", async () => {
 test("a configured token that is revoked is to be removed where it stands, too", async () => {
   const { path, file } = await database();
   await addConfigured(file, { ann: ["a-token-of-ann-000"] }, new Map([["a-token-of-ann-000", "tokens.json"]]), 0);
-  const [{ id = "" } = {}] = listCredentials(file);
+  const id = listCredentials(file)[0]?.id ?? "";
   expect((await printed("token list", ["--database", path])).lines).toEqual([
     "ID\tann\tconfigured\t1970-01-01T00:00:00.000Z\tgood where it is configured\ttokens.json\tread\tnever used",
   ]);
@@ -315,8 +316,11 @@ test.for<[string, Scripted, string]>([
   expect(lines.at(-1)).toContain(problem);
 });
 
+const page = (count: number, next: string | null): Scripted => ({
+  body: { engines: Array.from({ length: count }, () => engine), next },
+});
+
 test("a registry elsewhere is asked page by page, for no more rows than are wanted, and nothing twice", async () => {
-  const page = (count: number, next: string | null) => ({ body: { engines: Array(count).fill(engine), next } });
   const { origin, requests } = await scripted(page(1_000, "a b"), page(500, "c"), { status: 503, body: {} });
   const wanted = await printed("engines --user ann --limit 1500", ["--base-url", `${origin}/v1/dev//`]);
   expect(wanted.rows).toHaveLength(1_500);

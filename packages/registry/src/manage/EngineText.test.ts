@@ -1,4 +1,4 @@
-import { create, toJson } from "@bufbuild/protobuf";
+import { toJson } from "@bufbuild/protobuf";
 import { EngineSchema, type Engine } from "@bytenite-engines/proto";
 import { expect, test } from "vitest";
 import { UnacceptableEngineError } from "../api/EngineRow.ts";
@@ -110,11 +110,12 @@ test.for<[object, ReadonlyArray<string>]>([
   expect(problems(JSON.stringify({ ...whole, ...change }))).toEqual(expected);
 });
 
+const padded = (length: number): string => {
+  const text = JSON.stringify(whole);
+  return `${text.slice(0, -1)}${" ".repeat(length - text.length)}}`;
+};
+
 test("an exported engine has 16 KiB more than a manifest", () => {
-  const padded = (length: number): string => {
-    const text = JSON.stringify(whole);
-    return `${text.slice(0, -1)}${" ".repeat(length - text.length)}}`;
-  };
   expect(problems(padded(1_064_960))).toEqual([]);
   expect(problems(padded(1_064_961))).toEqual(["f: is longer than 1064960 characters"]);
 });

@@ -1,7 +1,18 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import type { Answer, RequestHead } from "../api/Answer.ts";
 import { lineOf, openAccessLog } from "./AccessLog.ts";
 
@@ -93,5 +104,120 @@ test("a log file is for its owner alone", async () => {
   const log = openAccessLog(path);
   expect(statSync(path).mode & 0o777).toBe(0o600);
   await log.close();
+  rmSync(directory, { recursive: true });
+});
+
+/** A FIFO with a log that writes to it, and what can be read from it now. */
+const logIntoFifo = () => {
+  const directory = mkdtempSync(join(tmpdir(), "registry-test-"));
+  const path = join(directory, "access.log");
+  execFileSync("mkfifo", [path]);
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const said = vi.spyOn(console, "error").mockReturnValue();
+  const log = openAccessLog(path);
+  onTestFinished(async () => {
+    said.mockRestore();
+    await log.close();
+    closeSync(reader);
+    rmSync(directory, { recursive: true });
+  });
+  const text = (): string => {
+    const parts: Array<Buffer> = [];
+    const part = Buffer.alloc(65_536);
+    try {
+      for (let length = 1; length > 0;) {
+        length = readSync(reader, part);
+        parts.push(Buffer.from(part.subarray(0, length)));
+      }
+    } catch {
+      // Nothing more is there.
+    }
+    return Buffer.concat(parts).toString();
+  };
+  let count = 0;
+  const write = (length = 10_000): void => {
+    const user = `${count++} ${"x".repeat(length)}`;
+    log.write(head, { ...answer(""), logFields: { endpoint: "list", user } }, 1);
+  };
+  const messages = (): ReadonlyArray<unknown> => said.mock.calls.map(([message]) => message as unknown);
+  return { path, log, text, write, messages };
+};
+
+const linesOf = (text: string) =>
+  text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { readonly user?: string; readonly leftOut?: number; readonly level: string });
+
+const numbersOf = (lines: ReturnType<typeof linesOf>): ReadonlyArray<number> =>
+  lines.flatMap(({ user }) => (user === undefined ? [] : [Number.parseInt(user, 10)]));
+
+const again = expect.stringMatching(/^access log: EAGAIN.*; trying again$/) as unknown;
+
+test.runIf(process.platform === "linux")(
+  "on a full disk lines wait, up to a mebibyte; later ones are counted",
+  async () => {
+    const { path, log, write, messages } = logIntoFifo();
+    rmSync(path);
+    symlinkSync("/dev/full", path);
+    log.reopen();
+    write();
+    const full = expect.stringMatching(/^access log: ENOSPC.*; trying again$/) as unknown;
+    await expect.poll(messages).toEqual([full]);
+    for (let count = 1; count < 150; count++) write();
+    rmSync(path);
+    log.reopen();
+    await expect.poll(() => readFileSync(path, "utf8")).toMatch(/\n$/);
+    const waited = readFileSync(path, "utf8");
+    expect(waited.length).toBeGreaterThanOrEqual(1_024 * 1_024);
+    expect(waited.lastIndexOf("\n", waited.length - 2)).toBeLessThan(1_024 * 1_024);
+    write();
+    await log.close();
+    const lines = linesOf(readFileSync(path, "utf8"));
+    const count = lines.length - 2;
+    expect(lines.at(-2)).toMatchObject({ level: "warn", leftOut: 150 - count });
+    expect(numbersOf(lines)).toEqual([...Array(count).keys(), 150]);
+    expect(messages()).toEqual([full]);
+  },
+);
+
+test.runIf(process.platform === "linux")("a line that was begun in one file is not ended in another", async () => {
+  const { path, log, text, write, messages } = logIntoFifo();
+  for (let count = 0; count < 10; count++) write();
+  await expect.poll(messages).toEqual([again]);
+  const begun = text();
+  expect(numbersOf(linesOf(begun.slice(0, begun.lastIndexOf("\n"))))).toEqual([0, 1, 2, 3, 4, 5]);
+  rmSync(path);
+  log.reopen();
+  await expect.poll(() => readFileSync(path, "utf8")).toMatch(/\n$/);
+  write();
+  await log.close();
+  const lines = linesOf(readFileSync(path, "utf8"));
+  expect(numbersOf(lines)).toEqual([7, 8, 9, 10]);
+  expect(lines.at(-2)).toMatchObject({ level: "warn", leftOut: 1 });
+  expect(messages()).toEqual([again]);
+});
+
+test.runIf(process.platform === "linux")("what could not be written is written when there is room", async () => {
+  const { text, write, messages } = logIntoFifo();
+  for (let count = 0; count < 10; count++) write();
+  await expect.poll(messages).toEqual([again]);
+  const failed = performance.now();
+  let read = text();
+  const told = () => {
+    write(0);
+    return messages();
+  };
+  await expect.poll(told, { interval: 50, timeout: 5_000 }).toEqual([again, "access log: written again"]);
+  expect(performance.now() - failed).toBeGreaterThan(900);
+  read += text();
+  const numbers = numbersOf(linesOf(read.slice(0, read.lastIndexOf("\n"))));
+  expect(numbers).toEqual(numbers.map((_, index) => index));
+});
+
+test("a log that cannot be opened is an error", () => {
+  const directory = mkdtempSync(join(tmpdir(), "registry-test-"));
+  const path = join(directory, "logs", "access.log");
+  expect(() => openAccessLog(path)).toThrow("access log: ENOENT");
   rmSync(directory, { recursive: true });
 });

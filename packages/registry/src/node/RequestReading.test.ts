@@ -6,10 +6,11 @@ import { headOf, headWhenAsked } from "./RequestReading.ts";
 
 type Reading = (head: RequestHead, request: IncomingMessage) => Promise<unknown>;
 
+const isTrusted = (address: string): boolean => /^127\.|^10\./.test(address);
+
 /** What a server reads of a request, and all bytes that its client gets. */
 const exchanged = async (text: string, read: Reading): Promise<{ readonly read: unknown; readonly got: string }> => {
   let known: unknown;
-  const isTrusted = (address: string): boolean => /^127\.|^10\./.test(address);
   const server = createServer({ requireHostHeader: false }, async (request, response) => {
     known = await read(headOf(request, isTrusted), request).catch((error: Error) => error.message);
     response.end("end");
