@@ -3,6 +3,16 @@ import { expect, test } from "vitest";
 import { helpCells, helpText } from "../src/parse/Help.ts";
 import { transcript, type Line } from "./Transcript.ts";
 
+/** The fault that is a list of engines, each of a type and status of its own; those of the last one come first in the alphabet. */
+const engines = (count: number, letter = "t"): string => {
+  const engines = Array.from({ length: count }, (_, index) => {
+    const kind = index === count - 1 ? "a" : `${letter}${index}`;
+    return { name: "x", version: "1.0", type: kind, status: kind };
+  });
+  const text = JSON.stringify({ engines, pagination: { total: count } });
+  return JSON.stringify([{ fault: { contentType: "application/json", body: { text } } }]);
+};
+
 const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: ReadonlyArray<Line>]> = [
   [
     "list",
@@ -267,6 +277,50 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
     ],
   ],
   [
+    "long words and numbers at a limit",
+    "bob",
+    [
+      `${"x".repeat(101)}`,
+      `registry ${"x".repeat(101)}`,
+      `get a --${"x".repeat(99)}`,
+      `list ${"x".repeat(101)}`,
+      `list --type ${"x".repeat(101)}`,
+      `list --columns ${"x".repeat(101)}`,
+      "list --limit 0",
+      "list --limit 4294967295 -o name",
+      "list --limit 4294967296",
+      "list --limit 4294967296x",
+      "list --limit 4294967295x",
+      "list --limit 0x",
+      "wait x --timeout 2147484",
+      "wait x --timeout 2147483",
+      `wait x --for ${"x".repeat(101)}`,
+      "wait x --interval 9ms",
+      `versions ${"x".repeat(101)}@1.0`,
+      `delete ${"x".repeat(101)} --yes`,
+      `new ${"x".repeat(65)} --type assembler`,
+      `new ${"x".repeat(101)} --type assembler`,
+      `new ok --type ${"x".repeat(101)}`,
+      `raw ${"x".repeat(21)} /engines`,
+      "export x --base-url http:",
+      "list --base-url http://a:b@x.example/",
+      "list --base-url http://a@x.example/",
+      "list --base-url http://:b@x.example/",
+      "list --base-url http://x.example/?q",
+      "list --base-url http://x.example/?q=1",
+      "list --base-url http://x.example/#h",
+      `#${engines(100)}`,
+      "list --type nothing",
+      `#${engines(101)}`,
+      "list --type nothing",
+      "list --status nothing",
+      `#${engines(11, "u")}`,
+      "list --type nothing",
+      `#${engines(10, "u")}`,
+      "list --type nothing",
+    ],
+  ],
+  [
     "doctor",
     "bob",
     [
@@ -392,6 +446,7 @@ test("what is said by credentials", async () => {
     "auth login <two words",
     "auth login <",
     "auth login --token x",
+    "auth login --token - <local-bob",
     "auth login --with-token --with-api-key <x",
     "auth login --with-api-key <bob-key",
     "auth login --no-keychain <local-bob",

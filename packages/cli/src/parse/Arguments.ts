@@ -73,10 +73,8 @@ const commandOf = (words: ReadonlyArray<string>): NonNullable<ReturnType<typeof 
     throw new UsageError("No command is given", "See `bne --help`; `bne --version` is the version.");
   const meant = namedElsewhere(words);
   if (meant !== undefined) {
-    throw new UsageError(
-      `There is no command bne ${words.slice(0, meant.words).join(" ")}`.slice(0, 100),
-      `Did you mean ${meant.name}?`,
-    );
+    const given = words.slice(0, meant.words).join(" ");
+    throw new UsageError(`There is no command bne ${given}`, `Did you mean ${meant.name}?`);
   }
   const group = groupAt(words);
   if (group !== undefined) {
@@ -146,13 +144,13 @@ export const valueOf = (flag: Flag, text: string | undefined): FlagValue => {
   if (text === undefined) throw new UsageError(`${name} needs a value: ${name} ${flag.value ?? "VALUE"}`);
   switch (flag.kind) {
     case "count": {
-      const count = Number(text);
       const least = flag.least ?? 0;
-      if (/^\d+$/.test(text) && count >= least && count <= largestCount) return count;
-      const [, digits] = /^(\d{1,10})\D+$/.exec(text) ?? [];
+      const [, digits, more] = /^(\d+)(\D*)$/.exec(text) ?? [];
+      const isAllowed = Number(digits) >= least && Number(digits) <= largestCount;
+      if (isAllowed && more === "") return Number(digits);
       throw new UsageError(
         `${name} must be a whole number from ${least} to ${largestCount}, not ${quoted(text)}`,
-        digits === undefined ? undefined : `Did you mean ${digits}?`,
+        isAllowed ? `Did you mean ${digits}?` : undefined,
       );
     }
     case "duration": {
@@ -161,7 +159,7 @@ export const valueOf = (flag: Flag, text: string | undefined): FlagValue => {
       if (ms !== undefined) return ms;
       throw new UsageError(
         `${name} must be a time such as 500ms, 30s, 5m or 1h30m, not ${quoted(text)}`,
-        /^\d+$/.test(text) ? `Did you mean ${text.slice(0, 20)}s?` : undefined,
+        parseDuration(`${text}s`) === undefined ? undefined : `Did you mean ${text}s?`,
       );
     }
     case "url":
