@@ -280,7 +280,7 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
     "long words and numbers at a limit",
     "bob",
     [
-      `${"x".repeat(101)}`,
+      "x".repeat(101),
       `registry ${"x".repeat(101)}`,
       `get a --${"x".repeat(99)}`,
       `list ${"x".repeat(101)}`,

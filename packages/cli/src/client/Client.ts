@@ -61,7 +61,7 @@ export const tokenOption = async (
 const exchanges = (
   apiKey: (key: string, options: { readonly url: string }) => TokenOption,
   { secret, authUrl }: Credentials,
-): TokenOption => {
+): Exclude<TokenOption, string> => {
   return async (context) => {
     const base = `${context.baseUrl}/`;
     const places =

@@ -74,8 +74,7 @@ const keptEngines = async (
   // Another token sees other engines; the digest does not give the token away.
   const key = createHash("sha256")
     .update(`${baseUrl}\0${found?.secret ?? ""}`)
-    .digest("hex")
-    .slice(0, 32);
+    .digest("hex");
   const path = join(cache, "completion", `${key}.json`);
   try {
     if (Date.now() - statSync(path).mtimeMs < keptMs)

@@ -10,17 +10,19 @@ import { readText, reasonOf, writeOwn } from "./Files.ts";
 /** A token is not used in the last part of its life: so long, or a tenth of it if that is shorter; in milliseconds. */
 const unusedMs = 60_000;
 
+type TokenSource = Exclude<TokenOption, string>;
+
 const directoryIn = (cache: string): string => join(cache, "access-tokens");
 
 /** The digest in the name reveals neither the key nor the server. */
 const fileOf = (cache: string, baseUrl: string, apiKey: string): string =>
-  join(directoryIn(cache), `${createHash("sha256").update(`${baseUrl}\0${apiKey}`).digest("hex").slice(0, 32)}.json`);
+  join(directoryIn(cache), `${createHash("sha256").update(`${baseUrl}\0${apiKey}`).digest("hex")}.json`);
 
 /**
  * The source, asked only when no token of an earlier run is left. When one run asks a second time, the first token was
  * refused or is over, so it gets a new one. A token without expiry is not cached.
  */
-export const keptAccessTokens = (source: TokenOption, apiKey: string, cache: string): TokenOption => {
+export const keptAccessTokens = (source: TokenSource, apiKey: string, cache: string): TokenSource => {
   let asked = false;
   let pending: Promise<string | ExpiringToken> | undefined;
   const ask = async (context: TokenContext): Promise<string | ExpiringToken> => {
@@ -28,7 +30,7 @@ export const keptAccessTokens = (source: TokenOption, apiKey: string, cache: str
     const kept = asked ? undefined : tokenIn(path, context.nowMs);
     asked = true;
     if (kept !== undefined) return kept;
-    const fetched = typeof source === "string" ? source : await source(context);
+    const fetched = await source(context);
     keep(path, typeof fetched === "string" ? { token: fetched } : fetched, context.nowMs);
     return fetched;
   };
@@ -52,8 +54,8 @@ export const forgetAccessTokens = (cache: string): void => {
 
 const keep = (path: string, { token, expiresAtMs = jwtExpiryMs(token) }: ExpiringToken, nowMs: number): void => {
   try {
-    if (expiresAtMs === undefined) return rmSync(path, { force: true });
-    const usedUntilMs = Math.floor(expiresAtMs - Math.min(unusedMs, Math.max(0, expiresAtMs - nowMs) / 10));
+    if (expiresAtMs === undefined) return rmSync(path);
+    const usedUntilMs = expiresAtMs - Math.min(unusedMs, (expiresAtMs - nowMs) / 10);
     writeOwn(path, JSON.stringify({ token, usedUntilMs, expiresAtMs }));
   } catch {
     // The next run exchanges the key again.
@@ -64,7 +66,6 @@ const tokenIn = (path: string, nowMs: number): ExpiringToken | undefined => {
   try {
     const { token, usedUntilMs, expiresAtMs } = JSON.parse(readText(path, "secret") ?? "") as Record<string, unknown>;
     if (typeof token === "string" && Number(usedUntilMs) > nowMs) return { token, expiresAtMs: Number(expiresAtMs) };
-    rmSync(path);
   } catch {
     // Missing, damaged or insecure files count as absent.
   }

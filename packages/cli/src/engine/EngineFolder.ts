@@ -126,11 +126,10 @@ const ignoreOf = (path: string, shown: string): Ignore => {
   const rules = ignore().add([...leftOutByDefault]);
   if (!isThere(join(path, ignoreName))) return rules;
   try {
-    return rules.add(
-      readFile(join(path, ignoreName), maxIgnoreBytes)
-        .toString("utf8")
-        .replace(/^\ufeff/, ""),
-    );
+    const bytes = readFile(join(path, ignoreName), maxIgnoreBytes + 1);
+    // The rest may name what must not be sent.
+    if (bytes.length > maxIgnoreBytes) throw new Error(`it is larger than ${maxIgnoreBytes} bytes`);
+    return rules.add(bytes.toString("utf8").replace(/^\ufeff/, ""));
   } catch (error) {
     throw new UsageError(`Cannot read ${join(shown, ignoreName)}: ${reasonOf(error)}`);
   }
