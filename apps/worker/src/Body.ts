@@ -130,17 +130,22 @@ const pumped = (
   return { bytes: emptyBody.bytes, stream: readable, ended: pump() };
 };
 
-/** A body of a request, of the length that it had; `passed` is called with the bytes of each chunk, and without after the last. */
+/** A body of a request, of the length that it had. `passed` is called with the bytes of each chunk, and without after the last. */
 export const watchBody = (
   body: ReadableStream<Bytes>,
   length: string | null,
   passed: (bytes?: number) => void,
+  broken: () => void,
 ): ReadableStream<Bytes> => {
-  const transform = (chunk: Bytes, controller: TransformStreamDefaultController<Bytes>): void => {
-    controller.enqueue(chunk);
-    passed(chunk.byteLength);
+  const reader = body.getReader();
+  const pull = async (controller: ReadableStreamDefaultController<Bytes>): Promise<void> => {
+    // The runtime sends a stream that ends with an error as a whole one: it stays open, and `broken` aborts its request.
+    const { done, value } = await reader.read().catch(() => new Promise<never>(broken));
+    if (done) controller.close();
+    else controller.enqueue(value);
+    passed(value?.byteLength);
   };
-  const watched = body.pipeThrough(new TransformStream<Bytes, Bytes>({ transform, flush: () => passed() }));
+  const watched = new ReadableStream<Bytes>({ pull, cancel: (reason) => reader.cancel(reason) });
   return length === null ? watched : watched.pipeThrough(new FixedLengthStream(Number(length)));
 };
 

@@ -126,9 +126,8 @@ export const createUpstream = (options: UpstreamOptions) => {
   // waitUntil: otherwise the runtime would end it with the response.
   const probe = ({ waitUntil }: UpstreamRequest): void => waitUntil(admission.probe(sendProbe));
   /** Fetches without the zone's cache, which would store responses unencrypted. Undefined: a redirect that is not allowed. */
-  const follow = async (request: UpstreamRequest, signal: AbortSignal, uploaded: (bytes?: number) => void) => {
-    const { method, headers, length, isEndpoint } = request;
-    const body = request.body && watchBody(request.body, length, uploaded);
+  const follow = async (request: UpstreamRequest, signal: AbortSignal, body: ReadableStream<Bytes> | null) => {
+    const { method, headers, isEndpoint } = request;
     let url = request.resource;
     for (let redirects = 0; ; redirects++) {
       const init: RequestInit = { method, headers, redirect: "manual", signal, cache: "no-store" };
@@ -151,12 +150,13 @@ export const createUpstream = (options: UpstreamOptions) => {
     const endAfter = (ms: number): void => {
       clearTimeout(timer);
       leftBytes = (minUploadRate * config.attemptTimeoutMs) / 1_000;
-      timer = setTimeout(() => controller.abort(), ms);
+      timer = setTimeout(() => controller.abort("timed-out" satisfies UpstreamProblem), ms);
     };
     const uploaded = (bytes = leftBytes): void => {
       leftBytes -= bytes;
       if (leftBytes <= 0 && timer !== undefined) endAfter(config.attemptTimeoutMs);
     };
+    const broken = (): void => controller.abort("unreachable" satisfies UpstreamProblem);
     const timeoutMs = Math.min(config.attemptTimeoutMs, leftMs);
     endAfter(timeoutMs);
     const lease = budget.lease(userOf(request));
@@ -166,7 +166,8 @@ export const createUpstream = (options: UpstreamOptions) => {
     };
     let response: Response | undefined;
     try {
-      response = await inTime(signal, follow(request, signal, uploaded));
+      const body = request.body && watchBody(request.body, request.length, uploaded, broken);
+      response = await inTime(signal, follow(request, signal, body));
       if (response === undefined) return failed("redirected");
       const { status, statusText, headers, body: stream } = response;
       if (status < 200 || status > 599) {
@@ -189,7 +190,7 @@ export const createUpstream = (options: UpstreamOptions) => {
       if (!request.isBuffered(status, headers)) return answered(streamBody(stream, lease));
       return answered(await inTime(signal, readBody(stream, lease)));
     } catch {
-      if (signal.aborted) return failed("timed-out");
+      if (signal.aborted) return failed(signal.reason as UpstreamProblem);
       return failed(response === undefined ? "unreachable" : "cut-short");
     } finally {
       clearTimeout(timer);
