@@ -154,9 +154,9 @@ export const sendBytes = (
   answer: { readonly bytes: Bytes; lease?: Lease | undefined },
   budget: BodyBudget,
   user: string,
-): { readonly body: BodyInit; readonly work?: Promise<void> } | undefined => {
+): Body | undefined => {
   const { bytes } = answer;
-  if (bytes.byteLength < minCountedBytes) return { body: bytes };
+  if (bytes.byteLength < minCountedBytes) return { bytes };
   let lease = answer.lease;
   if (lease?.hold() !== true) {
     lease = budget.lease(user);
@@ -169,6 +169,5 @@ export const sendBytes = (
   const pieces = function* () {
     for (let at = 0; at < bytes.byteLength; at += minCountedBytes) yield bytes.subarray(at, at + minCountedBytes);
   };
-  const { stream, ended } = pumped(new FixedLengthStream(bytes.byteLength), lease, pieces());
-  return { body: stream, work: ended };
+  return pumped(new FixedLengthStream(bytes.byteLength), lease, pieces());
 };

@@ -20,9 +20,8 @@ export type Plan = ReturnType<typeof decide>;
 
 /** Looks up the stored entries of a request, in memory and in the Cache API: fresh ones first. */
 export const look = async (request: ParsedRequest, isolate: Isolate, context: RequestContext) => {
-  const { method, headers, route, token, representation, control } = request;
+  const { headers, isRead, route, token, representation, control } = request;
   const { config, identities, caches, store, budget, now } = isolate;
-  const isRead = method === "GET" || method === "HEAD";
   // Then the rules of a shared cache decide what may be stored of a request with a token.
   const isShared = route.endpoint === "other" && isRead && config.cachesAnonymous;
   // A token that Connection lists is for this hop alone (RFC 9110, 7.6.1).
@@ -54,7 +53,7 @@ export const look = async (request: ParsedRequest, isolate: Isolate, context: Re
 
 export const decide = (reader: Reader) => {
   const { request, cache, identity, isolate, found } = reader;
-  const { method, headers, route } = request;
+  const { method, isRead, headers, route } = request;
   const nowMs = isolate.now();
   const url = upstreamUrlOf(route, isolate.config.upstreamUrl);
   // Conditions for endpoints refer to the proxy's own entity tags.
@@ -66,7 +65,6 @@ export const decide = (reader: Reader) => {
   const selected = "entry" in decision ? decision.entry : undefined;
   const isStaleUsable = selected !== undefined && cache.staleIfError(asRead, selected, undefined, nowMs) !== undefined;
   const orStale = action === "stale" || isStaleUsable;
-  const isRead = method === "GET" || method === "HEAD";
   const client = clientOf(headers);
   const applicant: Applicant = { owner: identity?.digest, client, resource: url, orStale, isWrite: !isRead };
   // The stored entry, where the request validates it.

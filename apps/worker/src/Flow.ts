@@ -101,7 +101,7 @@ const fromMemory = (request: ParsedRequest, nowMs: number, isolate: Isolate, con
 };
 
 const fromCache = async (request: ParsedRequest, body: Request["body"], isolate: Isolate, context: RequestContext) => {
-  const { route, headers, method, token, control } = request;
+  const { route, headers, isRead, token, control } = request;
   const { now, admission, identities, store } = isolate;
   const isKnown = (): boolean => token === undefined || admission.knows(identities.recall(token)?.digest);
   const lookUp = (): Promise<Reader> => look(request, isolate, context);
@@ -122,7 +122,6 @@ const fromCache = async (request: ParsedRequest, body: Request["body"], isolate:
   if ([...forwardedFields, "connection"].some((name) => tooLong(headers.get(name)))) {
     return refused(request, tooLongHeader);
   }
-  const isRead = method === "GET" || method === "HEAD";
   const outcome: CacheOutcome = reader.owner === undefined && isRead ? { forward: "bypass" } : decided;
   const stale = applicant.orStale ? selected : undefined;
   if (stale !== undefined && isServedAfterFailure(plan)) {

@@ -59,14 +59,21 @@ const memoized = <A>(make: (text: string) => A) => {
     const before = known.get(text);
     if (before !== undefined) return before;
     const made = make(text);
-    if (text.length <= maxRememberedLength) known.set(text, made);
+    if (made !== undefined && text.length <= maxRememberedLength) known.set(text, made);
     return made;
   };
 };
 
-const routes = recentOf<Route>(maxRemembered);
 const representationIn = memoized(negotiate);
 const tokenIn = memoized(tokenOf);
+/** The route of a target at an endpoint, or what is wrong with it; undefined at another path. */
+const endpointIn = memoized((target) => {
+  const [path = "", ...rest] = target.split("?");
+  const below = path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : "";
+  const match = matchPath(below);
+  if (match !== undefined) return endpointRoute(match.name, match.tag, rest.join("?"));
+  return enginePath.test(below) ? badTag : undefined;
+});
 
 /** The response to a refused request, as google.rpc.Status in the negotiated form; JSON where none is acceptable. */
 export const refuse = (refused: ErrorResponse, accept: string | null, withBody = true): Response => {
@@ -121,6 +128,7 @@ export const parseRequest = (
   if (representation === undefined) return notAcceptable;
   return {
     method,
+    isRead: isReading(method),
     headers,
     route,
     representation,
@@ -132,6 +140,7 @@ export const parseRequest = (
   };
 };
 
+const isReading = (method: string): boolean => method === "GET" || method === "HEAD";
 const noDirectives = requestDirectives(null, null);
 const asItComes: Representation = { format: "json", mediaType: mediaTypeOf("json") };
 export const tooLong = (value: string | null): boolean => value !== null && value.length > maxHeaderLength;
@@ -168,21 +177,12 @@ export const routeOf = (
   forwardedPaths: ReadonlyArray<string>,
 ): Route | ErrorResponse => {
   if (target.length > maxUrlLength) return badRequest(`the URL is longer than ${maxUrlLength} characters`, 414);
-  const isRead = method === "GET" || method === "HEAD";
-  const known = isRead ? routes.get(target) : undefined;
-  if (known !== undefined) return known;
-  const [path = "", ...rest] = target.split("?");
-  const below = path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : "";
-  const match = matchPath(below);
-  if (match !== undefined && isRead) {
-    const route = endpointRoute(match.name, match.tag, rest.join("?"));
-    if (!("status" in route) && target.length <= maxRememberedLength) routes.set(target, route);
-    return route;
-  }
-  if (match === undefined && enginePath.test(below)) return badTag;
+  const known = endpointIn(target);
+  if (known !== undefined && (isReading(method) || known === badTag)) return known;
+  const [path = ""] = target.split("?", 1);
   const isForwarded = forwardedPaths.some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
   if (isForwarded && !isUnsafePath(path)) return otherRoute(target);
-  return match === undefined ? unknownPath : wrongMethod(method, allowedMethods);
+  return known === undefined ? unknownPath : wrongMethod(method, allowedMethods);
 };
 
 export const otherRoute = (target: string): Route => {

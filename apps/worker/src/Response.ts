@@ -72,7 +72,7 @@ type Head = Pick<Response, "status" | "statusText" | "headers">;
 
 /** A response with this head, or what the conditions and the range of the request make of it. */
 const withHead = (answer: Answer | Entry, head: Head, recipient: Recipient): Response => {
-  const { method, headers: asked, condition } = recipient.request;
+  const { method, isRead, headers: asked, condition } = recipient.request;
   const { bytes, stream, endpoint, freshness } = answer;
   const { status, statusText } = head;
   const stored = endpoint === "other" && "fetchedAtMs" in answer ? answer : undefined;
@@ -80,7 +80,6 @@ const withHead = (answer: Answer | Entry, head: Head, recipient: Recipient): Res
   const isConditional = condition.ifNoneMatch !== null || condition.ifModifiedSince !== null;
   if (method === "GET" && !isConditional && rangeField === null) return withBody(answer, head, recipient);
   const headers = new Headers(head.headers);
-  const isRead = method === "GET" || method === "HEAD";
   const isUnmodified = isRead && status === 200 && isNotModified(condition, headers, freshness?.responseTimeMs);
   if (isUnmodified || status === 304) {
     for (const name of contentFields) headers.delete(name);
@@ -115,8 +114,8 @@ const withBody = (answer: Answer, head: Head, { request, user, budget, context }
   if (answer.stream !== undefined) return new Response(answer.stream, head);
   const sent = sendBytes(answer, budget, user);
   if (sent === undefined) return refuse(tooManyBytes, request.headers.get("accept"));
-  if (sent.work !== undefined) context.waitUntil(sent.work);
-  return new Response(sent.body, head);
+  if (sent.ended !== undefined) context.waitUntil(sent.ended);
+  return new Response(sent.stream ?? sent.bytes, head);
 };
 
 const preflightSeconds = 7_200; // how long a browser may remember a preflight, in seconds
