@@ -1,7 +1,8 @@
 import { connect } from "node:net";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
+import type { Answer } from "../api/Answer.ts";
 import { startServer, type Handler } from "./HttpServer.ts";
-import { defaultLimits } from "./ServerLimits.ts";
+import { defaultLimits, type ServerLimits } from "./ServerLimits.ts";
 
 /** It waits for ever for what is under way, so that a test which needs the wait does not end. */
 const limits = { ...defaultLimits, drainMs: 3_600_000 };
@@ -115,4 +116,321 @@ test("a connection takes another request before that", async () => {
   expect(await ask()).toMatch(/^HTTP\/1\.1 200 /);
   socket.destroy();
   await server.stop();
+});
+
+interface Options {
+  readonly limits?: Partial<ServerLimits>;
+  readonly trustedProxies?: ReadonlyArray<string>;
+  readonly endsWithClient?: boolean;
+}
+
+/** A server with a handler, and what it reports. */
+const observedServer = async (handler: Handler, { limits: given, ...options }: Options = {}) => {
+  const reached: Array<string> = [];
+  const refused: Array<readonly [number, string, string | undefined]> = [];
+  const count = { connected: 0, disconnected: 0, dropped: 0 };
+  const server = await startServer({
+    host: "127.0.0.1",
+    port: 0,
+    limits: { ...defaultLimits, drainMs: 0, ...given },
+    onLimit: (limit, by) => void reached.push(`${limit} ${by}`),
+    observer: {
+      connected: () => void (count.connected += 1),
+      disconnected: () => void (count.disconnected += 1),
+      dropped: () => void (count.dropped += 1),
+      refused: (...all) => void refused.push(all),
+    },
+    ...options,
+  });
+  server.answerWith(handler);
+  onTestFinished(server.stop);
+  return { server, port: server.port, reached, refused, count };
+};
+
+/** A connection from an address of this machine, what came back, and its end. */
+const connection = async (port: number, localAddress = "127.0.0.1") => {
+  const socket = connect({ port, host: "127.0.0.1", localAddress });
+  onTestFinished(() => void socket.destroy());
+  let text = "";
+  socket.on("data", (chunk: Buffer) => (text += chunk.toString("latin1")));
+  socket.on("error", () => undefined);
+  const closed = new Promise<string>((resolve) => void socket.once("close", () => resolve(text)));
+  await new Promise<void>((resolve) => void socket.once("connect", resolve));
+  return { socket, closed, got: () => text };
+};
+
+const exchange = async (port: number, bytes: string): Promise<string> => {
+  const { socket, closed } = await connection(port);
+  socket.write(bytes);
+  return closed;
+};
+
+const request = (path = "/", fields = ""): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n${fields}\r\n`;
+const last = "Connection: close\r\n";
+
+test.for<[string, number, string, string | undefined]>([
+  ["CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", 501, "UNIMPLEMENTED", undefined],
+  ["no HTTP\r\n\r\n", 400, "INVALID_ARGUMENT", undefined],
+  [`GET / HTTP/1.1\r\nX: ${"x".repeat(17_000)}\r\n\r\n`, 431, "INVALID_ARGUMENT", "headerBytes 127.0.0.1"],
+])("%j is refused with %i before there is a request", async ([bytes, status, code, limit]) => {
+  const { port, refused, reached } = await observedServer(ok);
+  const answer = await exchange(port, bytes);
+  const [head = "", body = ""] = answer.split("\r\n\r\n");
+  expect(refused).toEqual([[status, expect.any(String), "127.0.0.1"]]);
+  expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} [A-Z][\\w ]+\r\nContent-Type: application/json\r\n`));
+  expect(head).toContain(`\r\nContent-Length: ${body.length}\r\nX-Request-Id: ${refused[0]?.[1]}\r\nDate: `);
+  expect(head).toMatch(/\r\nConnection: close$/);
+  expect(rpcCodes[(JSON.parse(body) as { code: keyof typeof rpcCodes }).code]).toBe(code);
+  expect(reached).toEqual(limit === undefined ? [] : [limit]);
+});
+
+const rpcCodes = { 3: "INVALID_ARGUMENT", 12: "UNIMPLEMENTED" } as const;
+
+test("a request of HTTP/1.1 without Host is refused by the request id that it has", async () => {
+  const { port, refused } = await observedServer(ok);
+  const answer = await exchange(port, `GET / HTTP/1.1\r\nX-Request-Id: mine\r\n${last}\r\n`);
+  expect(answer).toMatch(/^HTTP\/1\.1 400 [^]*\r\nX-Request-Id: mine\r\n/);
+  expect(refused).toEqual([[400, "mine", "127.0.0.1"]]);
+  expect(await exchange(port, `GET / HTTP/1.0\r\n\r\n`)).toMatch(/^HTTP\/1\.1 200 [^]*here$/);
+});
+
+const answering =
+  (answer: Partial<Answer>): Handler =>
+  async (given) => ({ ...((await ok(given)) as Answer), ...answer, headers: { ...answer.headers } });
+
+test.for<[Partial<Answer>, RegExp, string]>([
+  [{ body: "ä" }, /\r\nContent-Length: 2\r\n/, "\xc3\xa4"],
+  [{ body: Uint8Array.of(1, 2) }, /\r\nContent-Length: 2\r\n/, "\x01\x02"],
+  [{ body: "ä".repeat(40_000) }, /\r\nContent-Length: 80000\r\n/, "\xc3\xa4".repeat(40_000)],
+  [{ status: 204, body: "" }, /^(?![^]*Content-Length)HTTP\/1\.1 204 /, ""],
+  [{ status: 304, body: "" }, /^(?![^]*Content-Length)HTTP\/1\.1 304 /, ""],
+  [{ status: 201, body: "" }, /^HTTP\/1\.1 201 [^]*\r\nContent-Length: 0\r\n/, ""],
+])("the answer %j is sent whole", async ([answer, head, body]) => {
+  const { port, count } = await observedServer(answering(answer));
+  const sent = await exchange(port, request("/", last));
+  expect(sent).toMatch(head);
+  expect(sent.slice(sent.indexOf("\r\n\r\n") + 4)).toBe(body);
+  expect(await exchange(port, request("/", last).replace("GET", "HEAD"))).toMatch(/\r\n\r\n$/);
+  await expect.poll(() => count).toEqual({ connected: 2, disconnected: 2, dropped: 0 });
+});
+
+test("an answer has at most so many bytes; a longer one is an error without the tag of the answer", async () => {
+  const limits = { answerBytes: 10 };
+  const { port } = await observedServer(answering({ body: "x".repeat(10), headers: { ETag: '"a"' } }), { limits });
+  expect(await exchange(port, request("/", last))).toMatch(/^HTTP\/1\.1 200 [^]*ETag: "a"[^]*x{10}$/);
+  const long = await observedServer(answering({ body: "é".repeat(6), headers: { ETag: '"a"', X: "y" } }), { limits });
+  const answer = await exchange(long.port, request("/", last));
+  expect(answer).toMatch(/^HTTP\/1\.1 400 [^]*X: y[^]*the answer is longer than 10 bytes: ask for smaller pages/);
+  expect(answer).not.toContain("ETag");
+});
+
+test("a handler that fails, or whose headers cannot be sent, ends no process", async () => {
+  const said = vi.spyOn(console, "error").mockReturnValue();
+  const failing = await observedServer(async () => Promise.reject(new Error("a fault")));
+  expect(await exchange(failing.port, request("/", last))).toMatch(/^HTTP\/1\.1 500 [^]*internal error/);
+  const odd = await observedServer(answering({ headers: { X: "\n" } }));
+  expect(await exchange(odd.port, request())).toBe("");
+  expect(said.mock.calls.map(([message]) => message as unknown)).toEqual(["request failed:", "request failed:"]);
+  said.mockRestore();
+});
+
+/** A stream of pieces of 64 kB, and whether it was ended early. */
+const streaming = (pieces: number) => {
+  const state = { cancelled: false, sent: 0 };
+  const bytes = new ReadableStream<Uint8Array>({
+    pull: (controller) => {
+      if (state.sent === pieces) controller.close();
+      else controller.enqueue(new Uint8Array(65_536).fill(0x78));
+      state.sent += 1;
+    },
+    cancel: () => void (state.cancelled = true),
+  });
+  return { state, stream: { length: pieces * 65_536, bytes } as unknown as NonNullable<Answer["stream"]> };
+};
+
+test("a stream is sent whole, as fast as its client reads", async () => {
+  const { stream } = streaming(100);
+  const { port } = await observedServer(answering({ stream }));
+  const answer = await exchange(port, request("/", last));
+  expect(answer).toContain("\r\nContent-Length: 6553600\r\n");
+  expect(answer.length - answer.indexOf("\r\n\r\n") - 4).toBe(6_553_600);
+  const { bytes: _none, ...head } = streaming(3).stream;
+  const only = await observedServer(answering({ stream: head as NonNullable<Answer["stream"]> }));
+  expect(await exchange(only.port, request("/", last).replace("GET", "HEAD"))).toMatch(/Content-Length: 196608\r\n/);
+});
+
+test("a stream whose client does not read, or has gone, is given up", async () => {
+  const { state, stream } = streaming(10_000);
+  const { port, count } = await observedServer(answering({ stream }), { limits: { responseTimeoutMs: 200 } });
+  const { socket, closed } = await connection(port);
+  socket.pause();
+  socket.write(request());
+  await expect.poll(() => state.cancelled, { timeout: 5_000 }).toBe(true);
+  expect(count.dropped).toBe(1);
+  socket.resume();
+  await closed;
+  const late = streaming(1);
+  const go = Promise.withResolvers<void>();
+  const taken = Promise.withResolvers<void>();
+  const gone = await observedServer(async (given) => {
+    taken.resolve();
+    await go.promise;
+    return answering({ stream: late.stream })(given);
+  });
+  const { socket: leaving } = await connection(gone.port);
+  leaving.write(request());
+  await taken.promise;
+  leaving.resetAndDestroy();
+  await expect.poll(() => gone.count.dropped).toBe(1);
+  go.resolve();
+  await expect.poll(() => late.state.cancelled).toBe(true);
+});
+
+test("while it drains it says so, and answers; afterwards nobody is", async () => {
+  const { server, port } = await observedServer(ok, { limits: { drainDelayMs: 300, drainMs: 60_000 } });
+  expect(server.draining()).toBe(false);
+  expect(await exchange(port, request("/", last))).toMatch(/^HTTP\/1\.1 200 /);
+  const start = performance.now();
+  const stopped = server.stop();
+  expect(server.draining()).toBe(true);
+  // Without asking for the end: the server ends it.
+  expect(await exchange(port, request())).toMatch(/^HTTP\/1\.1 200 [^]*\r\nConnection: close\r\n/);
+  await server.stop();
+  await stopped;
+  expect(performance.now() - start).toBeGreaterThan(290);
+  await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow("fetch failed");
+});
+
+test.for([true, false])("a client that has ended its side counts as disconnected: %s", async (endsWithClient) => {
+  const ended = Promise.withResolvers<void>();
+  const { port } = await observedServer(
+    async (given) => {
+      given.request.socket.once("end", () => setImmediate(ended.resolve));
+      given.request.socket.once("close", ended.resolve);
+      await ended.promise;
+      return ok(given);
+    },
+    { endsWithClient },
+  );
+  const { socket, closed } = await connection(port);
+  socket.end(request());
+  expect(await closed).toMatch(endsWithClient ? /^$/ : /^HTTP\/1\.1 200 /);
+});
+
+/** A handler that answers when it is told to, and the paths in the order in which they were taken. */
+const held = () => {
+  const taken: Array<string> = [];
+  const waiting: Array<() => void> = [];
+  const handler: Handler = async (given) => {
+    taken.push(given.head.target);
+    await new Promise<void>((resolve) => void waiting.push(resolve));
+    return ok(given);
+  };
+  return { taken, handler, release: () => waiting.shift()?.() };
+};
+
+test("an address has so many connections, and another one as many", async () => {
+  const { port, reached } = await observedServer(ok, { limits: { connectionsPerAddress: 2 } });
+  const first = await connection(port, "127.0.0.2");
+  await connection(port, "127.0.0.2");
+  await connection(port, "127.0.0.3");
+  expect(await (await connection(port, "127.0.0.2")).closed).toBe("");
+  expect(reached).toEqual(["connectionsPerAddress 127.0.0.2"]);
+  first.socket.destroy();
+  await first.closed;
+  await expect
+    .poll(async () => {
+      const { socket, closed } = await connection(port, "127.0.0.2");
+      socket.write(request("/", last));
+      return closed;
+    })
+    .toMatch(/^HTTP\/1\.1 200 /);
+});
+
+test("when all connections are taken, one of the address with most makes room, an idle one first, unless all have as few", async () => {
+  const { handler, taken } = held();
+  const { port, reached } = await observedServer(handler, { limits: { connections: 3 } });
+  const busy = await connection(port, "127.0.0.2");
+  busy.socket.write(request("/busy"));
+  await expect.poll(() => taken).toEqual(["/busy"]);
+  const idle = await connection(port, "127.0.0.2");
+  const other = await connection(port, "127.0.0.3");
+  const fourth = await connection(port, "127.0.0.4");
+  expect(await idle.closed).toBe("");
+  expect(reached).toEqual(["connections 127.0.0.2"]);
+  expect(await (await connection(port, "127.0.0.5")).closed).toBe("");
+  expect(reached).toEqual(["connections 127.0.0.2", "connections 127.0.0.5"]);
+  expect([busy, other, fourth].map(({ socket }) => socket.destroyed)).toEqual([false, false, false]);
+});
+
+test("so many requests wait on a connection, one more closes it", async () => {
+  const { handler, taken, release } = held();
+  const { port, reached } = await observedServer(handler, { limits: { pipelinedRequests: 2 } });
+  const { socket, closed, got } = await connection(port);
+  socket.write(request("/1") + request("/2") + request("/3"));
+  for (const path of ["/1", "/2", "/3"]) {
+    await expect.poll(() => taken.at(-1)).toBe(path);
+    release();
+  }
+  await expect.poll(() => got().match(/200 OK/g)?.length).toBe(3);
+  socket.write(["/4", "/5", "/6", "/7"].map((path) => request(path)).join(""));
+  await closed;
+  expect(reached).toEqual(["pipelinedRequests 127.0.0.1"]);
+  expect(taken).toEqual(["/1", "/2", "/3", "/4"]);
+});
+
+test("unread answers and waiting requests hold so many bytes; then the client with most of them is cut", async () => {
+  const big = "x".repeat(8_000_000);
+  const handler: Handler = (given) => answering({ body: given.head.target === "/big" ? big : "small" })(given);
+  const { port, reached } = await observedServer(handler, { limits: { bytesInFlight: 12_000_000 } });
+  const slow = await connection(port, "127.0.0.2");
+  slow.socket.pause();
+  slow.socket.write(request("/big"));
+  const other = await connection(port, "127.0.0.3");
+  other.socket.write(request("/small"));
+  await expect.poll(() => other.got()).toMatch(/small$/);
+  expect(reached).toEqual([]);
+  const more = await connection(port, "127.0.0.2");
+  more.socket.pause();
+  more.socket.write(request("/big"));
+  await expect.poll(() => reached, { timeout: 5_000 }).toEqual(["bytesInFlight 127.0.0.2"]);
+  slow.socket.resume();
+  await slow.closed;
+  more.socket.resume();
+  await expect.poll(() => more.got().length).toBeGreaterThan(8_000_000);
+});
+
+test("an answer that its client does not read in time closes the connection", async () => {
+  const { port, reached } = await observedServer(answering({ body: "x".repeat(8_000_000) }), {
+    limits: { responseTimeoutMs: 200 },
+  });
+  const { socket, closed } = await connection(port);
+  socket.pause();
+  socket.write(request());
+  await expect.poll(() => reached, { timeout: 5_000 }).toEqual(["responseTimeoutMs 127.0.0.1"]);
+  socket.resume();
+  await closed;
+});
+
+const of = (client: string, path: string): string => request(path, `X-Forwarded-For: ${client}\r\n`);
+
+test("a client of a trusted proxy has so many requests at once, over whatever connections", async () => {
+  const { handler, taken, release } = held();
+  const limits = { connectionsPerAddress: 2, connections: 5 };
+  const { port, reached, refused } = await observedServer(handler, { limits, trustedProxies: ["127.0.0.0/8"] });
+  const [a, b, c, d] = await Promise.all([1, 2, 3, 4].map(async () => connection(port)));
+  a?.socket.write(of("192.0.2.1", "/a"));
+  await expect.poll(() => taken).toEqual(["/a"]);
+  b?.socket.write(of("192.0.2.1", "/b"));
+  await expect.poll(() => taken).toEqual(["/a", "/b"]);
+  c?.socket.write(of("192.0.2.1", "/c"));
+  await expect.poll(() => c?.got()).toMatch(/^HTTP\/1\.1 429 [^]*\r\nRetry-After: 1\r\n/i);
+  expect(reached).toEqual(["connectionsPerAddress 192.0.2.1"]);
+  expect(refused).toEqual([[429, expect.any(String), "192.0.2.1"]]);
+  d?.socket.write(of("192.0.2.2", "/d"));
+  await expect.poll(() => taken).toEqual(["/a", "/b", "/d"]);
+  release();
+  await expect.poll(() => a?.got()).toMatch(/here$/);
+  c?.socket.write(of("192.0.2.1", "/c"));
+  await expect.poll(() => taken).toEqual(["/a", "/b", "/d", "/c"]);
 });
