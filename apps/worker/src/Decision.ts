@@ -38,7 +38,7 @@ export const look = async (request: ParsedRequest, isolate: Isolate, context: Re
   const reader = { request, cache, identity, owner, user, budget, isolate, context, found };
   if (owner === undefined) return reader;
   // Notes and entries are read from the Cache API at the same time.
-  const notes = identity !== undefined && store.areNotesDue(identity) ? store.readNotes(identity) : undefined;
+  const notes = identity !== undefined && store.areNotesDue(identity, now()) ? store.readNotes(identity) : undefined;
   const { format } = representation;
   const formats = route.endpoint === "other" || control.noTransform ? [format] : [format, otherForm(format)];
   const looked = await store.find(owner, identity, route, formats);

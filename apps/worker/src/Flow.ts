@@ -55,7 +55,7 @@ const finish = (made: RequestOutcome, received: Received, isolate: Isolate): Res
   const { method, headers, startedAtMs } = received;
   const { response, result, route, upstream } = made;
   const { status } = response;
-  const bytes = bytesSent(made, method);
+  const bytes = bytesSent(made, method, status);
   const outcome = bytes === made.bytes ? made : { ...made, bytes };
   const durationMs = now() - startedAtMs;
   if (upstream !== undefined && upstream.attempts > 0) {
@@ -78,9 +78,9 @@ const finish = (made: RequestOutcome, received: Received, isolate: Isolate): Res
 };
 
 /** Bytes of the body that is sent: none without content, and of a part only its own. */
-const bytesSent = ({ response: { status, headers }, bytes }: RequestOutcome, method: string): number => {
+const bytesSent = ({ response, bytes }: RequestOutcome, method: string, status: number): number => {
   if (method === "HEAD" || status === 304 || status === 416) return 0;
-  return status === 206 ? Number(headers.get("content-length") ?? bytes) : bytes;
+  return status === 206 ? Number(response.headers.get("content-length") ?? bytes) : bytes;
 };
 
 const isHit = ({ control, route }: ParsedRequest, { freshness }: Entry, nowMs: number): boolean =>
@@ -92,7 +92,7 @@ const fromMemory = (request: ParsedRequest, nowMs: number, isolate: Isolate, con
   const { store, budget, identities } = isolate;
   if (token === undefined || route.endpoint === "other" || control.noTransform) return undefined;
   const identity = identities.recall(token);
-  if (identity === undefined || identity.expiresAtMs <= nowMs || store.areNotesDue(identity)) return undefined;
+  if (identity === undefined || identity.expiresAtMs <= nowMs || store.areNotesDue(identity, nowMs)) return undefined;
   const latest = store.recall(identity.digest, route, nowMs);
   const entry = latest && formOf(latest, representation.format);
   if (entry === undefined || !isHit(request, entry, nowMs)) return undefined;

@@ -73,8 +73,7 @@ type Head = Pick<Response, "status" | "statusText" | "headers">;
 /** A response with this head, or what the conditions and the range of the request make of it. */
 const withHead = (answer: Answer | Entry, head: Head, recipient: Recipient): Response => {
   const { method, isRead, headers: asked, condition } = recipient.request;
-  const { bytes, stream, endpoint, freshness } = answer;
-  const { status, statusText } = head;
+  const { status, bytes, stream, endpoint, freshness } = answer;
   const stored = endpoint === "other" && "fetchedAtMs" in answer ? answer : undefined;
   const rangeField = stored === undefined ? null : rangeFor(method, asked, stored);
   const isConditional = condition.ifNoneMatch !== null || condition.ifModifiedSince !== null;
@@ -102,12 +101,12 @@ const withHead = (answer: Answer | Entry, head: Head, recipient: Recipient): Res
   // The runtime gives the length of what is sent; of what would be sent it is given here.
   const isLengthKnown = endpoint !== "other" && stream === undefined;
   if (method === "HEAD" && isLengthKnown) headers.set("content-length", `${bytes.byteLength}`);
-  return withBody(answer, { status, statusText, headers }, recipient);
+  return withBody(answer, { status, statusText: head.statusText, headers }, recipient);
 };
 
 /** A response with the body, unless it must have none, or the user has too many bytes under way. */
 const withBody = (answer: Answer, head: Head, { request, user, budget, context }: Recipient): Response => {
-  if (request.method === "HEAD" || withoutContent.has(head.status)) {
+  if (request.method === "HEAD" || withoutContent.has(answer.status)) {
     void answer.stream?.cancel();
     return new Response(null, head);
   }

@@ -257,8 +257,8 @@ export const createStore = (
       else if (notes?.isPerOwner === true) await notes.write(revocation);
     },
     /** Whether the purges recorded by other isolates, for this identity or for all, are due to be read. */
-    areNotesDue: ({ notesReadAtMs }: Identity): boolean =>
-      notes !== undefined && Math.abs(now() - notesReadAtMs) > purgesReadEveryMs,
+    areNotesDue: ({ notesReadAtMs }: Identity, nowMs: number): boolean =>
+      notes !== undefined && Math.abs(nowMs - notesReadAtMs) > purgesReadEveryMs,
     /** Reads and applies them. Failures of the log are ignored. */
     readNotes: async (identity: Identity): Promise<void> => {
       const nowMs = now();
