@@ -29,7 +29,7 @@ export interface WebOptions {
 }
 
 /** Paths without CORS, regardless of the settings. */
-const neverShared = /^\/(?:manage|metrics|faults)(?:\/|$)/;
+const neverShared = /^\/(?:manage|metrics|faults)(?:[/?]|$)/;
 
 /** Header fields of answers that a page of another origin may read. */
 const exposedFields = "Bytenite-Schema-Digest, ETag, Retry-After, X-D1-Bookmark, X-Request-Id";
