@@ -99,7 +99,7 @@ export const makeUpload = (
   fixed: UploadOptions,
 ): ((sql: SqlDriver, head: RequestHead, by: Credential) => Promise<Engine>) => {
   const { limits, now } = fixed;
-  const turns = makeTurns(limits);
+  const begin = makeTurns(limits);
   return async (sql, head, { user }) => {
     const options = { ...fixed, sql };
     const condition = conditionIn(head, true);
@@ -111,7 +111,7 @@ export const makeUpload = (
     const declared = Math.max(0, Math.floor((format === "json" ? (length / 4) * 3 : length) - maxFieldBytes));
     // An overwrite may free space; this much is certain before the body.
     if (usage.maxBytes !== null && declared > usage.maxBytes) throw quotaExceeded(usage);
-    const end = turns.begin(user.id);
+    const end = begin(user.id);
     try {
       const received = await receive(options, head, format, longest, user);
       try {
@@ -144,25 +144,14 @@ const tooManyAtOnce = (): ApiError =>
     retryDelayMs: turnRetrySeconds * 1_000,
   });
 
-/** Counter of concurrent uploads. */
-const makeTurns = ({ uploads, uploadsPerUser }: UploadLimits) => {
-  const byUser = new Map<string, number>();
-  let total = 0;
-  return {
-    begin: (user: string): (() => void) => {
-      const own = byUser.get(user) ?? 0;
-      if (total >= uploads || own >= uploadsPerUser) {
-        throw tooManyAtOnce();
-      }
-      total += 1;
-      byUser.set(user, own + 1);
-      return () => {
-        total -= 1;
-        const left = (byUser.get(user) ?? 1) - 1;
-        if (left === 0) byUser.delete(user);
-        else byUser.set(user, left);
-      };
-    },
+/** Begins an upload of a user, unless there are too many; what it returns ends the upload. */
+const makeTurns = ({ uploads, uploadsPerUser }: UploadLimits): ((user: string) => () => void) => {
+  const users: Array<string> = [];
+  return (user) => {
+    const isFull = users.length >= uploads || users.filter((other) => other === user).length >= uploadsPerUser;
+    if (isFull) throw tooManyAtOnce();
+    users.push(user);
+    return () => void users.splice(users.indexOf(user), 1);
   };
 };
 
