@@ -270,8 +270,12 @@ test("an engine is switched by what is named alone, and one with a secret is not
     expect([tag, body, got]).toEqual([tag, body, expected]);
   }
   expect(await registry.said("DELETE", "users/carol/engines/open@1")).toBe("400 the tag is name@major.minor");
+  await registry.ask("PATCH", "users/carol/engines/open", { isPublic: true });
   const { json } = await registry.ask("GET", "engines");
-  expect(json.engines[0]).toMatchObject({ tag: "open@1.2", isPublic: false, revision: 1, status: "inactive" });
+  expect(json.engines).toMatchObject([
+    { tag: "open@1.2", isPublic: true, revision: 1, status: "inactive" },
+    { tag: "sealed@0.1", isPublic: false, revision: 1, status: "active" },
+  ]);
 });
 
 test("sealed secrets are handed over with the key only, and open for the new owner", async () => {
