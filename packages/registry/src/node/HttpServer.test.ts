@@ -1,4 +1,5 @@
 import { connect } from "node:net";
+import { setTimeout as wait } from "node:timers/promises";
 import { expect, onTestFinished, test, vi } from "vitest";
 import type { Answer } from "../api/Answer.ts";
 import { startServer, type Handler } from "./HttpServer.ts";
@@ -254,6 +255,17 @@ test("a stream is sent whole, as fast as its client reads", async () => {
   const answer = await exchange(port, request("/", last));
   expect(answer).toContain("\r\nContent-Length: 6553600\r\n");
   expect(answer.length - answer.indexOf("\r\n\r\n") - 4).toBe(6_553_600);
+  // Each piece has its time, not all of them together.
+  let left = 60;
+  const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
+    await wait(5);
+    if ((left -= 1) >= 0) controller.enqueue(new Uint8Array(65_536));
+    else controller.close();
+  };
+  const bytes = new ReadableStream<Uint8Array>({ pull });
+  const slow = { length: 60 * 65_536, bytes } as unknown as NonNullable<Answer["stream"]>;
+  const patient = await observedServer(answering({ stream: slow }), { limits: { responseTimeoutMs: 150 } });
+  expect((await exchange(patient.port, request("/", last))).length).toBeGreaterThan(60 * 65_536);
   const { bytes: _none, ...head } = streaming(3).stream;
   const only = await observedServer(answering({ stream: head as NonNullable<Answer["stream"]> }));
   expect(await exchange(only.port, request("/", last).replace("GET", "HEAD"))).toMatch(/Content-Length: 196608\r\n/);
@@ -328,6 +340,21 @@ const held = () => {
   };
   return { taken, handler, release: () => waiting.shift()?.() };
 };
+
+test.for([
+  [512, 1, 200],
+  [513, 1, 400],
+  [1_000, 31, 400],
+  [1_000, 32, 200],
+] as const)("a body of %i chunks of %i bytes is answered with %i", async ([count, length, status]) => {
+  const { port } = await observedServer(async (given) => {
+    await given.head.body(100_000).catch(() => undefined);
+    return ok(given);
+  });
+  const chunk = `${length.toString(16)}\r\n${"x".repeat(length)}\r\n`;
+  const head = `POST / HTTP/1.1\r\nHost: x\r\n${last}Transfer-Encoding: chunked\r\n\r\n`;
+  expect(await exchange(port, `${head}${chunk.repeat(count)}0\r\n\r\n`)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+});
 
 test("an address has so many connections, and another one as many", async () => {
   const { port, reached } = await observedServer(ok, { limits: { connectionsPerAddress: 2 } });

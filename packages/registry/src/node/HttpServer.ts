@@ -232,7 +232,7 @@ const answer = async (handle: Handler, exchange: Exchange, sending: Sending): Pr
   const isUnasked = request.headers.expect !== undefined && !request.complete;
   if (draining() || isUnasked) answer.headers["Connection"] = "close";
   try {
-    if (answer.stream === undefined) send(response, answer, request.method === "HEAD", maxBytes);
+    if (answer.stream === undefined) send(response, answer, maxBytes);
     else await sendStream(response, answer, answer.stream, idleMs);
     sent();
     boundUnread(request);
@@ -296,17 +296,17 @@ const tooLong = ({ headers: given, logFields }: Answer, maxBytes: number): Answe
 const longText = 64 * 1_024;
 
 /** Writes an answer, or an error if it is too long. */
-const send = (response: ServerResponse, answer: Answer, withoutBody: boolean, maxBytes: number): void => {
+const send = (response: ServerResponse, answer: Answer, maxBytes: number): void => {
   const { status, headers, body } = answer;
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
   if (length > maxBytes) {
-    send(response, tooLong(answer, maxBytes), withoutBody, Infinity);
+    send(response, tooLong(answer, maxBytes), Infinity);
     return;
   }
   if (status !== 204 && status !== 304) headers["Content-Length"] = String(length);
   response.writeHead(status, headers);
-  if (withoutBody) response.end();
-  else response.end(typeof body === "string" && length >= longText ? Buffer.from(body) : body);
+  // Node leaves the body out of a response to HEAD.
+  response.end(typeof body === "string" && length >= longText ? Buffer.from(body) : body);
 };
 
 /** Writes a stream as fast as the client takes it. An archive that cannot be read to its end is cut: its length was sent before. */
