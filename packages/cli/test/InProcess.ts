@@ -87,7 +87,7 @@ export const inProcess = async (
       cwd,
       directories,
       settings,
-      stdin: Readable.from(options.input === undefined ? [] : [options.input]) as NodeJS.ReadStream,
+      stdin: Readable.from(options.input === undefined ? [] : [Buffer.from(options.input)]) as NodeJS.ReadStream,
       stdout: new Stdout(stream, { before: () => {}, onPager: () => {}, onPagerFailure: () => {} }),
       terminal,
       notes,

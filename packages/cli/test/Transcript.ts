@@ -7,7 +7,7 @@ import { inProcess } from "./InProcess.ts";
 
 /**
  * One command line, split at its spaces. `@60` before it: on a terminal of 60 columns; `<` behind it: its input. Or, behind `#`, the
- * faults of the registry from there on, as JSON.
+ * faults of the registry from there on, as JSON. `>`: the requests since the last one.
  */
 export type Line = string;
 
@@ -44,6 +44,16 @@ export const transcript = async (
   const env = { ...as(registry, user), ...more };
   const said: Array<string> = [];
   for (const line of lines) {
+    if (line === ">") {
+      for (const { method, target, headers } of registry.requests.splice(0)) {
+        const fields = ["accept", "accept-encoding", "cache-control", "content-type"].flatMap(
+          (name) => headers[name] ?? [],
+        );
+        said.push(`> ${[method, target, ...fields, headers["authorization"] ?? "no token"].join(" | ")}\n`);
+      }
+      said.push("\n");
+      continue;
+    }
     if (line.startsWith("#")) {
       registry.faults.set(JSON.parse(line.slice(1)) as ReadonlyArray<FaultRule>);
       continue;

@@ -109,6 +109,9 @@ test("a body comes from a file or from stdin", async () => {
   expect((await bob("raw", "POST", "/engines", "--input", "nothing.json")).stderr).toContain(
     "Cannot read nothing.json",
   );
+  const input = "x".repeat(67_108_865);
+  const large = await bne(home, ["raw", "POST", "/engines", "--input", "-"], { env: as(registry, "bob"), input });
+  expect(large).toMatchObject({ code: 2, stderr: "bne: stdin is larger than 67108864 bytes\n" });
 });
 
 test("--all reads every page", async () => {

@@ -45,6 +45,8 @@ test("files are listed in the order of their bytes, the manifest first, with wha
     ["a.txt", 2, false],
     ["app/main.py", 1, false],
     ["app/run.sh", 0, true],
+    // The rule is for folders.
+    ["node_modules", 0, false],
     ["é.txt", 0, false],
   ]);
 });
