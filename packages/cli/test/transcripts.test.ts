@@ -513,6 +513,32 @@ test("what is said by credentials", async () => {
   ).toMatchSnapshot("named");
 });
 
+test("what is said where a setting names the form", async () => {
+  for (const form of ["protobuf", "json", "ndjson", "yaml", "csv", "name", "wide"]) {
+    const lines = [
+      // On a terminal a setting for protobuf means a table; off it, binary output.
+      ...(form === "protobuf" ? ["@80 get word-count --columns name"] : ["status word-count", "list --limit 1"]),
+      "@80 status word-count",
+      "@80 list --limit 1 --columns name,version",
+      "@80 list --limit 1 --no-headers",
+      "status word-count frame-splitter",
+      "@80 status word-count frame-splitter",
+      "list --jq .engines|length",
+      "get word-count --columns name",
+      "get word-count -o name",
+      "diff word-count@0.9 word-count@0.10",
+      "config get attempts --show-origin",
+      "config get attempts",
+      "validate nowhere",
+      "raw /engines/word-count/status",
+      "watch -o csv",
+      "registry token create --create-user --user ann --database DIR/db --jq .user",
+      "registry users --database DIR/db",
+    ];
+    expect(await transcript("bob", {}, lines, { BYTENITE_OUTPUT: form })).toMatchSnapshot(form);
+  }
+});
+
 test("what is said by engines in folders", async () => {
   const manifest = JSON.stringify({ name: "mine", version: "0.1", type: "partitioner" });
   const lines = [

@@ -33,6 +33,7 @@ test("files are listed in the order of their bytes, the manifest first, with wha
     "app/run.sh": "",
     "B.txt": "",
     "é.txt": "",
+    node_modules: "",
     ".git/x": "",
   });
   chmodSync(join(path, "app/run.sh"), 0o744);
