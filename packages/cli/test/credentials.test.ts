@@ -97,8 +97,14 @@ test("a secret is taken from stdin, never from the command line", async () => {
     env: { BYTENITE_BASE_URL: registry.url },
   });
   expect(piped.stdout).toBe("zipper@0.1\n");
-  const warned = await bne(home, ["list", "--token", "x", "--attempts", "1"], {
-    env: { BYTENITE_BASE_URL: "http://nowhere.invalid/v1/dev" },
-  });
-  expect(warned.stderr).toContain("others on this machine can see a token");
+  for (const [token, isWarned] of [
+    ["x", true],
+    ["-", false],
+  ] as const) {
+    const { stderr } = await bne(home, ["list", "--token", token, "--attempts", "1"], {
+      input: "x",
+      env: { BYTENITE_BASE_URL: "http://nowhere.invalid/v1/dev" },
+    });
+    expect([token, stderr.includes("others on this machine can see a token")]).toEqual([token, isWarned]);
+  }
 });

@@ -437,6 +437,8 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       "@100 registry engines --database DIR/db",
       "registry engines --limit 1 --database DIR/db -o name",
       "registry engines --limit 2 --database DIR/db -o name",
+      "registry engines --limit 999999999 --database DIR/db -o name",
+      "registry engines --limit 1000000000 --database DIR/db -o name",
       "registry activate hello@0.1 --user bob --database DIR/db",
       "registry make-public hello@0.1 --user bob --database DIR/db -o json",
       "registry make-private hello@0.1 --user bob --database DIR/db",

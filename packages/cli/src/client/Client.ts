@@ -110,12 +110,7 @@ export const clientOf = async (invocation: Invocation, fresh = false): Promise<P
   const { settings, notes, directories, arguments: given } = invocation;
   const token = await tokenOption(await credentials(invocation), directories.cache);
   const baseUrl = settings.text("baseUrl") ?? "";
-  if (
-    typeof given.flags["token"] === "string" &&
-    given.flags["token"] !== "-" &&
-    URL.canParse(baseUrl) &&
-    !isLocal(baseUrl)
-  ) {
+  if (typeof given.flags["token"] === "string" && given.flags["token"] !== "-" && !isLocal(baseUrl)) {
     notes.warn("others on this machine can see a token on the command line; prefer BYTENITE_TOKEN or `bne auth login`");
   }
   const client = createEngineClient({
@@ -148,7 +143,6 @@ const withName = (engine: Engine, baseUrl: string): Engine => {
 /** How protobuf is verified: by the profile that `bne doctor` wrote, and by what earlier commands found out. */
 const verification = async ({ directories, notes }: Invocation, baseUrl: string): Promise<VerificationOptions> => {
   const memory = originMemory(directories.cache);
-  if (!URL.canParse(baseUrl)) return { memory };
   try {
     const profile = await loadProfile(directories.cache, new URL(baseUrl).origin);
     if (profile === undefined) return { memory };

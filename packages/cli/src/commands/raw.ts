@@ -187,15 +187,9 @@ const nextPage = (url: string, { bytes }: RawResponse): string | undefined => {
 /** The URL of a path below the base URL; it must not lead out of it. */
 const below = (baseUrl: string, path: string): string => {
   const base = baseUrl.replace(/\/+$/, "");
-  const text = `${base}${path.startsWith("/") ? "" : "/"}${path}`;
-  if (URL.canParse(text)) {
-    const url = new URL(text);
-    if (
-      url.origin === new URL(base).origin &&
-      `${url.pathname}/`.startsWith(`${new URL(base).pathname.replace(/\/+$/, "")}/`)
-    )
-      return url.href;
-  }
+  const url = new URL(`${base}${path.startsWith("/") ? "" : "/"}${path}`);
+  const { origin, pathname } = new URL(base);
+  if (url.origin === origin && `${url.pathname}/`.startsWith(`${pathname.replace(/\/+$/, "")}/`)) return url.href;
   throw new UsageError(`${JSON.stringify(path)} is not a path below ${base}`, "It looks like /engines?isPublic=true");
 };
 
