@@ -156,3 +156,35 @@ test("deep nesting is refused, not followed", () => {
     expect(problems(text)).toEqual(["f:1:40: is nested deeper than 32 levels"]);
   }
 });
+
+const manifest = (members: object): string => JSON.stringify({ name: "a", version: "0.1", ...members });
+
+test("at their limits values are taken", () => {
+  for (const members of [
+    { description: "x".repeat(65_536) },
+    { platform_config: { secrets: Array.from({ length: 1_000 }, () => "x".repeat(10)) } },
+    { device_requirements: { min_cpu: 0, min_memory: 3e38, gpu: [] } },
+    { hash: "", link: "" },
+    { name: "x".repeat(64), is_public: false, platform_config: {} },
+  ]) {
+    expect(problems(manifest(members))).toEqual([]);
+  }
+  // A list of objects may have the same keys, and a text may hold brackets, quotes and colons.
+  expect(problems(manifest({ description: '{"a":[{"a":"\\' }))).toEqual([]);
+  expect(problems('{"name":"a","version":"0.1","platform_config":{"container":"x"},"device_requirements":{}}')).toEqual(
+    [],
+  );
+  expect(problems(`{"x":[{"y":1},{"y":2}],\n "z" \t\r\n:1, "Z":2}`)).toEqual([
+    'f:3:5: there is a second "Z": upper and lower case are the same',
+  ]);
+});
+
+test("a problem names at most 100 characters of a key", () => {
+  const long = "k".repeat(101);
+  expect(problems(`{"name":"a","version":"0.1","${long}":1}`)).toEqual([
+    expect.stringMatching(/^f:1:29: "k{100}" is not a key of the manifest/),
+  ]);
+  expect(problems(`{"${long}":1,"${long}":1}`)).toEqual([
+    expect.stringMatching(/^f:1:108: there is a second "k{100}":/),
+  ]);
+});
