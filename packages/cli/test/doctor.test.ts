@@ -137,5 +137,5 @@ test("an expired token is reported first", () =>
   withRegistry({}, async (registry, home) => {
     const jwt = `e30.${Buffer.from(JSON.stringify({ exp: 1_000_000_000 })).toString("base64url")}.c2ln`;
     const { stdout } = await bne(home, ["doctor"], { env: { ...as(registry, "bob"), BYTENITE_TOKEN: jwt } });
-    expect(stdout).toMatch(/credentials +token +failed +from BYTENITE_TOKEN; it ends \d+ y ago/);
+    expect(stdout).toMatch(/credentials +token +failed +from BYTENITE_TOKEN; it ends \d+ y ago$/m);
   }));

@@ -267,6 +267,8 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       '#[{"fault":{"status":304}}]',
       "raw /engines",
       '#[{"fault":{"status":403}}]',
+      "auth login <local-bob",
+      "auth login --with-api-key <local-bob",
       "auth status",
       "auth status -o json",
       "get word-count",
