@@ -72,9 +72,9 @@ test("a token is used until a minute before it expires, then renewed once for al
 
 test("of a short life the last tenth is left over", async () => {
   const { credentials } = counted(10_000);
-  expect(await credentials.token(at(0))).toBe("token-1");
-  expect(await credentials.token(at(8_999))).toBe("token-1");
-  expect(await credentials.token(at(9_000))).toBe("token-2");
+  expect(await credentials.token(at(1_000))).toBe("token-1");
+  expect(await credentials.token(at(9_999))).toBe("token-1");
+  expect(await credentials.token(at(10_000))).toBe("token-2");
 });
 
 test("a JWT is not kept for its exp: the function may give the next caller another one", async () => {
@@ -152,9 +152,9 @@ test("tokens are kept by key, of so many keys, the oldest of which goes first", 
     },
   };
   const credentials = makeCredentials(keyedToken(source), () => {});
-  const tokenOf = (of: number) => {
+  const tokenOf = (of: number, rejected?: string) => {
     key = String(of);
-    return credentials.token(at(0));
+    return credentials.token(at(0), rejected);
   };
   const keys = Array.from({ length: maxKeptTokens + 1 }, (_, at) => at);
   for (const of of keys.slice(0, -1)) expect(await tokenOf(of)).toBe(`token-of-${of}`);
@@ -165,6 +165,10 @@ test("tokens are kept by key, of so many keys, the oldest of which goes first", 
   expect(fetched).toHaveLength(maxKeptTokens + 1);
   await tokenOf(0);
   expect(fetched.slice(maxKeptTokens)).toEqual([String(maxKeptTokens), "0"]);
+  // One that was renewed is no longer the oldest.
+  await tokenOf(2, "token-of-2");
+  for (const of of [maxKeptTokens + 1, 2]) await tokenOf(of);
+  expect(fetched.slice(maxKeptTokens + 2)).toEqual(["2", String(maxKeptTokens + 1)]);
 });
 
 test("a keyed source whose key is a promise is asked once for all calls that wait for it", async () => {
@@ -204,9 +208,11 @@ test("a source that fails is asked again by the next call", async () => {
 });
 
 test("a token of no known life is asked for anew by every call, and by each of several at once", async () => {
-  const { credentials } = counted(undefined);
+  const { credentials, renewals } = counted(undefined);
   expect(await Promise.all([1, 2].map(async () => credentials.token(at(0))))).toEqual(["token-1", "token-2"]);
   expect(await credentials.token(at(0))).toBe("token-3");
+  expect(await credentials.token(at(0), "token-3")).toBe("token-4");
+  expect(renewals).toEqual(["first", "rejected"]);
 });
 
 test("the failure of a source is an error of the call", () => {

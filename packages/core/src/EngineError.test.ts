@@ -10,6 +10,9 @@ test.for<[reason: EngineErrorReason, sentence: string]>([
   [{ _tag: "NotFound" }, "Not found"],
   [{ _tag: "RateLimited", retryAfterMs: 1_200 }, "Too many requests, it asks to wait 2 s"],
   [{ _tag: "RateLimited" }, "Too many requests"],
+  [{ _tag: "RateLimited", retryAfterMs: 3_000_000 }, "Too many requests, it asks to wait 3000 s"],
+  [{ _tag: "Unauthenticated", noneSent: true }, "The server asks for a token, and none was sent"],
+  [{ _tag: "Unauthenticated" }, "The server does not accept the token"],
   [{ _tag: "Unavailable", retryAfterMs: 0 }, "The server cannot answer now, it asks to wait 0 s"],
   [
     { _tag: "Unreachable", problem: "dns", systemCode: "ENOTFOUND" },
@@ -19,6 +22,7 @@ test.for<[reason: EngineErrorReason, sentence: string]>([
   [{ _tag: "TimedOut", scope: "deadline", limitMs: 10 }, "No answer within the deadline of 10 ms"],
   [{ _tag: "Undecodable", problem: "it is empty" }, "The answer cannot be decoded: it is empty"],
   [{ _tag: "TooLarge", limit: "maxBodyBytes", value: 5 }, "The answer exceeds maxBodyBytes = 5"],
+  [{ _tag: "TooLarge", limit: "maxArchiveBytes", value: 5 }, "The archive exceeds maxArchiveBytes = 5"],
 ])("%j says: %s", ([reason, sentence]) => {
   expect(new EngineError({ reason, url, attempts: 1 }).message).toBe(`${sentence} [GET ${url}]`);
 });

@@ -11,7 +11,7 @@ export const withoutBearer = (authorization: string): string => authorization.re
 
 /** The `exp` of a JWT (RFC 7519, 4.1.4) in milliseconds, or undefined for any other token. The signature is not looked at. */
 export const jwtExpiryMs = (token: string): number | undefined => {
-  const payload = token.split(".", 2)[1];
+  const payload = token.split(".")[1];
   if (payload === undefined) return undefined;
   try {
     const claims = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/"))) as { exp?: unknown };

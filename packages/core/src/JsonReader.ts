@@ -9,7 +9,6 @@ import {
 } from "@bufbuild/protobuf";
 import { base64Decode } from "@bufbuild/protobuf/wire";
 import { namesOf, newMessage } from "./Descriptor.ts";
-import { maxFloat } from "./http-rule/FieldText.ts";
 import { attempted, defaultReadLimits, LimitExceeded, tooDeep, type ReadLimits } from "./ReadLimits.ts";
 import { parseTimestamp } from "./Timestamp.ts";
 
@@ -162,7 +161,7 @@ const readFloat = (json: JsonValue, path: string): number => {
   if (json === "NaN") return Number.NaN;
   if (json === "Infinity" || json === "-Infinity") return Number(json);
   const value = Math.fround(readNumber(json));
-  if (!(Math.abs(value) <= maxFloat)) throw wrong(path, "a number that a float can hold", json);
+  if (!Number.isFinite(value)) throw wrong(path, "a number that a float can hold", json);
   return value;
 };
 

@@ -38,6 +38,7 @@ test.for<[accept: string | null, answered: string | undefined]>([
   ["application/json/x, application/x-protobuf", "application/x-protobuf"],
   // Weights (RFC 9110, 12.4.2), and what stands around them.
   ["application/x-protobuf;q=1, application/json;q=0.5", "application/x-protobuf"],
+  ["application/json;q=1, application/x-protobuf", "application/json"],
   ["application/x-protobuf;q=1.000, application/json;q=0.999", "application/x-protobuf"],
   ["application/x-protobuf;q=0.999, application/json;q=0.998", "application/x-protobuf"],
   ["application/x-protobuf;q=1.001, application/json;q=0.5", "application/json"],

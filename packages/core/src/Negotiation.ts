@@ -78,7 +78,7 @@ const parseRange = (element: string): MediaRange | undefined => {
   let quality = 1;
   let isNarrower = false;
   for (const parameter of parameters) {
-    const [name = "", value = ""] = parameter.split("=", 2).map((part) => part.trim());
+    const [name = "", value = ""] = parameter.split("=").map((part) => part.trim());
     if (name === "q") {
       if (!qvalue.test(value)) return undefined;
       quality = Number(value);

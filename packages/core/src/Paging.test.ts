@@ -41,6 +41,10 @@ test("an empty page is the last one, and a failure where hasNext is true", () =>
   const early = endedEarly(server, firstPage({ offset: 3 }), page(0, true));
   expect(early).toMatchObject({ attempts: 1, url: "http://x/engines" });
   expect(early?.message).toContain("early, after 3 engines");
+  const messageOf = (total: number) =>
+    endedEarly(server, firstPage({ offset: 3 }), create(response, { pagination: { hasNext: true, total } }))?.message;
+  expect(messageOf(4)).toContain("early, after 3 of 4 engines");
+  expect(messageOf(3)).toContain("early, after 3 engines");
   expect(nextPage(firstPage({}), create(response, { engines: [{}] }))).toBeUndefined();
 });
 
@@ -64,6 +68,10 @@ test("later pages are large, and halved until the server takes them", () => {
   const limits: Array<number | undefined> = [];
   for (let at = second; at !== undefined; at = smallerPage(at, invalid)) limits.push(at.params.limit);
   expect(limits).toEqual([1_000, 500, 250, 125, 62, 31, 15, undefined]);
+  const tooLarge = refusal({ _tag: "TooLarge", limit: "maxBodyBytes", value: 1 });
+  const after = (limit: number) => smallerPage({ params: { offset: 20, limit }, size: "ours" }, tooLarge);
+  expect(after(17)).toEqual({ params: { offset: 20, limit: 8 }, size: "ours" });
+  expect(after(16)).toEqual({ params: { offset: 20 }, size: "server" });
 });
 
 test("a size that was found stays, and a limit of the caller's is never changed", () => {

@@ -7,6 +7,7 @@ import { messages } from "../test/ArbitraryMessages.ts";
 import { endpoints } from "./gen/endpointSchemas.ts";
 import { encode } from "./Encoding.ts";
 import { engineCodec } from "./client/EngineCodec.ts";
+import type { Format } from "./MediaType.ts";
 import { readMessage } from "./MessageReader.ts";
 import { defaultReadLimits, LimitExceeded } from "./ReadLimits.ts";
 import { decodeBody, UnreadableBody } from "./Reading.ts";
@@ -53,8 +54,12 @@ test("a list whose protobuf begins with a line feed, as every one with an engine
 });
 
 test("a byte order mark and white space before JSON are passed over", () => {
-  const bytes = utf8.encode('\ufeff \r\n\t{"name":"a"}');
-  expect(read(engine, "application/json", bytes)).toMatchObject({ format: "json", message: { name: "a" } });
+  for (const label of ["application/json", "application/x-protobuf", "text/plain", null]) {
+    for (const space of ["", " ", "\t", "\n", "\r", "\ufeff", "\ufeff \r\n\t"]) {
+      const bytes = utf8.encode(`${space}{"name":"a"}`);
+      expect(read(engine, label, bytes)).toMatchObject({ format: "json", message: { name: "a" } });
+    }
+  }
 });
 
 test.for<[contentType: string | null, body: string | Uint8Array, problem: RegExp]>([
@@ -75,29 +80,28 @@ test.for<[contentType: string | null, body: string | Uint8Array, problem: RegExp
   expect(() => read(engine, contentType, bytes)).toThrow(problem);
 });
 
-/** Whether an answer of no bytes is the empty message. */
-const isEmptyMessage = (schema: DescMessage, contentType: string | undefined, status: number, isRequired = false) => {
+/** The format in which an answer of no bytes is the empty message; false where it is none. */
+const emptyFormat = (schema: DescMessage, contentType: string | undefined, status: number, isRequired = false) => {
   const body = { contentType, status, bytes: new Uint8Array(), isRequired };
   try {
-    decodeBody(engineCodec, schema, undefined, body, defaultReadLimits, undefined);
-    return true;
+    return decodeBody(engineCodec, schema, undefined, body, defaultReadLimits, undefined).format;
   } catch (error) {
     return (error as Error).message.includes("the body is empty") ? false : error;
   }
 };
 
-test.for<[schema: DescMessage, contentType: string | undefined, status: number, isRead: boolean]>([
-  [EmptySchema, "application/json", 200, true],
-  [EmptySchema, undefined, 200, true],
+test.for<[schema: DescMessage, contentType: string | undefined, status: number, format: Format | false]>([
+  [EmptySchema, "application/json", 200, "json"],
+  [EmptySchema, undefined, 200, "json"],
   [FieldMaskSchema, "application/json", 200, false],
-  [FieldMaskSchema, "application/json", 204, true],
-  [FieldMaskSchema, undefined, 204, true],
+  [FieldMaskSchema, "application/json", 204, "json"],
+  [FieldMaskSchema, undefined, 204, "json"],
   [FieldMaskSchema, undefined, 205, false],
-  [FieldMaskSchema, "application/x-protobuf", 200, true],
+  [FieldMaskSchema, "application/x-protobuf", 200, "protobuf"],
 ])("no bytes as %o with the type %s and the status %i are an empty message: %s", (row) => {
-  const [schema, contentType, status, isRead] = row;
-  expect(isEmptyMessage(schema, contentType, status)).toBe(isRead);
-  expect(isEmptyMessage(schema, contentType, status, true)).toBe(false);
+  const [schema, contentType, status, format] = row;
+  expect(emptyFormat(schema, contentType, status)).toBe(format);
+  expect(emptyFormat(schema, contentType, status, true)).toBe(false);
 });
 
 test("a body cut anywhere is unreadable, or is a shorter body that is whole", () => {
@@ -134,11 +138,22 @@ test("any bytes under any label give a reading or UnreadableBody, never another 
   );
 });
 
+const arrays = `{"a":${"[".repeat(1_000_000)}`;
+
 test.for([
-  ["JSON arrays", utf8.encode(`{"a":${"[".repeat(1_000_000)}`), LimitExceeded],
-  ["closed JSON arrays", utf8.encode(`{"a":${"[".repeat(200_000)}${"]".repeat(200_000)}}`), LimitExceeded],
-  ["protobuf groups", new Uint8Array(1_000_000).fill((31 << 3) | 3), UnreadableBody],
-  ["protobuf groups in JSON's name", new Uint8Array(1_000_000).fill((14 << 3) | 3), UnreadableBody],
-] as const)("a million nested %s are refused", ([, bytes, refusal]) => {
-  expect(() => read(engine, "application/json", bytes)).toThrow(refusal);
+  ["JSON arrays", "application/json", utf8.encode(arrays), LimitExceeded],
+  ["JSON arrays", "application/x-protobuf", utf8.encode(arrays), LimitExceeded],
+  ["JSON arrays after a space", "application/json", utf8.encode(` ${arrays}`), LimitExceeded],
+  // It may be protobuf.
+  ["JSON arrays after a space", "application/x-protobuf", utf8.encode(` ${arrays}`), UnreadableBody],
+  [
+    "closed JSON arrays",
+    "application/json",
+    utf8.encode(`{"a":${"[".repeat(200_000)}${"]".repeat(200_000)}}`),
+    LimitExceeded,
+  ],
+  ["protobuf groups", "application/json", new Uint8Array(1_000_000).fill((31 << 3) | 3), UnreadableBody],
+  ["protobuf groups in JSON's name", "application/json", new Uint8Array(1_000_000).fill((14 << 3) | 3), UnreadableBody],
+] as const)("a million nested %s, labelled %s, are refused", ([, label, bytes, refusal]) => {
+  expect(() => read(engine, label, bytes)).toThrow(refusal);
 });

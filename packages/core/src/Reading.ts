@@ -125,7 +125,7 @@ const openingBrace = 0x7b;
 
 /** Whether the first byte after a byte order mark and JSON's white space is `{`. */
 const looksLikeJson = (bytes: Uint8Array): boolean => {
-  let index = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+  let index = bytes[0] === 0xef ? 3 : 0;
   while (bytes[index] === 0x20 || bytes[index] === 0x09 || bytes[index] === 0x0a || bytes[index] === 0x0d) index += 1;
   return bytes[index] === openingBrace;
 };

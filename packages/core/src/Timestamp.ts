@@ -13,8 +13,8 @@ export const parseTimestamp = (text: string): Timestamp | undefined => {
   const local = Date.parse(`${date}T${time}Z`);
   if (Number.isNaN(local) || new Date(local).getUTCDate() !== Number(day) || Number(hours) > 23 || Number(minutes) > 59)
     return undefined;
-  const offset = (Number(hours) * 3600 + Number(minutes) * 60) * (sign === "-" ? -1 : 1);
-  const seconds = local / 1000 - offset;
+  const offset = Number(hours) * 3600 + Number(minutes) * 60;
+  const seconds = local / 1000 + (sign === "-" ? offset : -offset);
   if (seconds < minSeconds || seconds > maxSeconds) return undefined;
   return { $typeName: "google.protobuf.Timestamp", seconds: BigInt(seconds), nanos: Number(fraction.padEnd(9, "0")) };
 };

@@ -83,3 +83,124 @@ it.each(["auto", "protobuf"] as const)(
     expect((await client.list()).engines).toEqual([]);
   },
 );
+
+const base = "http://memory.example/v1/dev";
+const revised = [{ id: "7", name: "a", version: "1.0", revision: 3, hash: "x" }];
+
+/** The status and JSON of one answer. */
+const answerTo = async (
+  method: string,
+  path: string,
+  headers: Record<string, string> = {},
+  body: string | null = null,
+  given: ReadonlyArray<Partial<(typeof engines)[number]>> = engines,
+) => {
+  const { fetch } = memoryServer({ engines: given });
+  const sent = { accept: "application/json", ...headers };
+  const response = await fetch(`${base}${path}`, { method, headers: sent, body });
+  return [response.status, await response.json()];
+};
+
+it.each<[method: string, path: string, status: number, message: string]>([
+  ["GET", "/users", 404, "no such path"],
+  ["PATCH", "/engines/zipper", 405, "a server in memory has no such call"],
+  ["DELETE", "/engines", 405, "a server in memory has no such call"],
+  ["DELETE", "/engines/zipper@0.9/status", 405, "a server in memory has no such call"],
+  ["GET", "/engines?limit=%zz", 400, "a malformed escape"],
+  ["GET", "/engines/zipper?a=%zz", 400, "a malformed escape"],
+  ["GET", "/engines?isPublic=maybe", 400, "isPublic"],
+  ["GET", "/engines/zipper?engineData=*", 400, "engineData"],
+  ["GET", "/engines?orderBy=name", 400, "cannot order by name"],
+  ["GET", "/engines/Zip!", 400, "a tag looks like name, name@1 or name@1.2"],
+  ["GET", "/engines/zipper@9", 404, "engine not found"],
+  ["GET", "/engines/zipper@0.11", 404, "engine not found"],
+  ["GET", "/engines/zipper/download", 404, "the engine has no archive"],
+  ["DELETE", "/engines/zipper", 400, "a version is deleted as name@major.minor"],
+  ["DELETE", "/engines/zipper@0", 400, "a version is deleted as name@major.minor"],
+])("%s %s is refused in memory with %i: %s", async (method, path, status, message) => {
+  expect(await answerTo(method, path)).toEqual([
+    status,
+    expect.objectContaining({
+      code: expect.any(Number) as number,
+      message: expect.stringContaining(message) as string,
+    }),
+  ]);
+});
+
+it.each<[path: string, ids: ReadonlyArray<string>, hasPrevious: boolean, hasNext: boolean]>([
+  ["/engines?orderBy=createdAt", ["1", "2", "3"], false, false],
+  ["/engines?order_by=created_at", ["1", "2", "3"], false, false],
+  ["/engines?pagination.limit=1", ["1"], false, true],
+  ["/engines?pagination.limit=1&pagination.offset=1", ["2"], true, true],
+  ["/engines?pagination.limit=1&pagination.offset=2", ["3"], true, false],
+  ["/engines?pagination.offset=3", [], true, false],
+  ["/engines?isPublic=true", ["2"], false, false],
+])("%s is a page of %j in memory", async (path, ids, hasPrevious, hasNext) => {
+  const [status, { engines: page = [], pagination }] = (await answerTo("GET", path)) as [
+    number,
+    { engines?: ReadonlyArray<{ id: string }>; pagination: Record<string, unknown> },
+  ];
+  expect([status, page.map(({ id }) => id)]).toEqual([200, ids]);
+  expect([pagination["hasPrevious"] ?? false, pagination["hasNext"] ?? false]).toEqual([hasPrevious, hasNext]);
+});
+
+it("a page in memory has 20 engines where no limit is asked for", async () => {
+  const many = Array.from({ length: 21 }, (_, index) => ({ id: `${index}`, name: "a", version: `1.${index}` }));
+  expect(await answerTo("GET", "/engines", {}, null, many)).toMatchObject([200, { engines: many.slice(0, 20) }]);
+});
+
+it.each<[path: string, id: string]>([
+  ["/engines/a", "3"],
+  ["/engines/a@1", "2"],
+  ["/engines/a@1.0", "1"],
+  ["/engines/b", "5"],
+  ["/engines/b@1", "5"],
+])("%s is the newest version of it in memory: %s", async (path, id) => {
+  const versions = [
+    { id: "1", name: "a", version: "1.0" },
+    { id: "2", name: "a", version: "1.2" },
+    { id: "3", name: "a", version: "2.1" },
+    { id: "4", name: "b", version: "no version" },
+    { id: "5", name: "b", version: "1.0" },
+  ];
+  expect(await answerTo("GET", path, {}, null, versions)).toMatchObject([200, { id }]);
+});
+
+const json = { "content-type": "application/json" };
+
+it.each<[tag: string, headers: Record<string, string>, status: number]>([
+  ["a@1.0", { "if-match": "*" }, 200],
+  ["a@1.0", { "if-match": '"revision-3"' }, 200],
+  ["a@1.0", { "if-match": '"revision-2"' }, 412],
+  ["a@1.0", { "if-none-match": "*" }, 412],
+  ["a@1.1", { "if-none-match": "*" }, 200],
+  ["a@1.1", { "if-match": "*" }, 412],
+  ["a@1.1", { "if-match": '"revision-3"' }, 412],
+  ["a@1.1", {}, 200],
+  ["a@1", {}, 400],
+  ["", {}, 400],
+  ["a@1.0", { "content-type": "text/plain" }, 415],
+])("an upload of %s with %j is answered in memory with %i", async (engineTag, headers, status) => {
+  const body = JSON.stringify({ engineTag, engineData: btoa("archive") });
+  const [answered, engine] = await answerTo("POST", "/engines", { ...json, ...headers }, body, revised);
+  expect(answered).toBe(status);
+  if (status === 200)
+    expect(engine).toMatchObject(
+      engineTag === "a@1.0" ? { id: "7", revision: 4 } : { version: "1.1", revision: 1, status: "inactive" },
+    );
+});
+
+it("what is not an EngineMessage is not uploaded to memory, and nothing is done for a call that was aborted", async () => {
+  expect(await answerTo("POST", "/engines", json, "[]")).toMatchObject([
+    400,
+    { message: "the body is not an EngineMessage" },
+  ]);
+  const { fetch, requests } = memoryServer();
+  await expect(fetch(`${base}/engines`, { method: "GET", headers: {}, signal: AbortSignal.abort() })).rejects.toThrow();
+  expect(requests).toEqual([]);
+  expect((await fetch("https://archives.memory.invalid/a@1.0", { method: "GET", headers: {} })).status).toBe(404);
+});
+
+it.each([{ engines: {} }, { answer: 1 }, { other: 1 }])("memoryServer does not take %j", (options) => {
+  expect(() => memoryServer(options as never)).toThrow(TypeError);
+});

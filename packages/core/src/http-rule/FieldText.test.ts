@@ -18,6 +18,8 @@ test("a field is set where protobuf-es says so", () => {
     }),
   );
   expect(setIn({})).toEqual([]);
+  const cleared = Object.assign(create(EverythingSchema), { maybeText: undefined });
+  expect(EverythingSchema.fields.filter((field) => isSet(cleared, field))).toEqual([]);
   expect(setIn({ maybeText: "", maybeNumber: 0, maybeFlag: false, choice: { case: "choiceText", value: "" } })).toEqual(
     ["maybe_text", "maybe_number", "maybe_flag", "choice_text"],
   );
@@ -91,6 +93,8 @@ test("the shortest form of a float is the one with the fewest digits that is the
   expect(shortestFloat(Math.fround(0.1))).toBe(0.1);
   expect(shortestFloat(Math.fround(1 / 3))).toBe(0.33333334);
   expect(shortestFloat(67_108_872)).toBe(67_108_870);
+  expect(shortestFloat(Math.fround(1e-45))).toBe(1e-45);
+  expect(shortestFloat(Math.fround(0.121166185))).toBe(0.121166185);
   expect([shortestFloat(Infinity), shortestFloat(Number.NaN)]).toEqual([Infinity, Number.NaN]);
 });
 

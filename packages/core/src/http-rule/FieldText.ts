@@ -30,7 +30,6 @@ export const isSet = (message: Message, field: DescField): boolean => {
   if (field.oneof !== undefined) return value !== undefined;
   // A default of proto2 is on the prototype.
   if (!hasImplicitPresence(field)) return value !== undefined && Object.hasOwn(message, field.localName);
-  if (field.fieldKind === "enum") return value !== field.enum.values[0]?.number;
   if (field.fieldKind === "map") return Object.keys(value as object).length > 0;
   if (Array.isArray(value) || value instanceof Uint8Array) return value.length > 0;
   return field.scalar === ScalarType.STRING ? value !== "" : Number(value) !== 0;
@@ -135,16 +134,12 @@ const wholeNumber = (text: string, least: bigint, most: bigint): bigint => {
   return value;
 };
 
-/** The largest number that a binary32 can hold. */
-export const maxFloat = 3.4028234663852886e38;
-
 const parseFloating = (scalar: ScalarType, text: string): number => {
   if (/^[-+]?(?:Inf|Infinity)$/.test(text)) return text.startsWith("-") ? -Infinity : Infinity;
   if (text === "NaN") return Number.NaN;
   const value = /^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$/.test(text) ? Number(text) : Number.NaN;
-  const isFloat = scalar === ScalarType.FLOAT;
-  const rounded = isFloat ? Math.fround(value) : value;
-  if (!(Math.abs(rounded) <= (isFloat ? maxFloat : Number.MAX_VALUE))) throw new FieldTextError("must be a number");
+  const rounded = scalar === ScalarType.FLOAT ? Math.fround(value) : value;
+  if (!Number.isFinite(rounded)) throw new FieldTextError("must be a number");
   return rounded;
 };
 

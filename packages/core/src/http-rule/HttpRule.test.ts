@@ -78,6 +78,7 @@ test.for<
     { mask: { paths: ["a_b", "child.label"] }, struct: { a: [1, null] } },
     ["GET /v1/everything?mask=a_b%2Cchild.label&struct=%7B%22a%22%3A%5B1%2Cnull%5D%7D"],
   ],
+  ["find", { value: "a", listValue: { values: [] } }, ["GET /v1/everything?value=%22a%22&listValue=%5B%5D"]],
   ["find", { choice: { case: "choiceNumber", value: 0 } }, ["GET /v1/everything?choiceNumber=0"]],
   ["find", { choice: { case: "choiceWrapped", value: { value: "" } } }, ["GET /v1/everything?choiceWrapped="]],
   [
@@ -112,9 +113,13 @@ test.for<
 });
 
 test.for<
-  [rpc: keyof typeof Kitchen.method, init: Parameters<typeof create<typeof EverythingSchema>>[1], problem: string]
+  [
+    rpc: keyof typeof Kitchen.method,
+    init: Parameters<typeof create<typeof EverythingSchema>>[1],
+    problem: string | RegExp,
+  ]
 >([
-  ["get", {}, "the path field text is not set"],
+  ["get", {}, /^the path field text is not set$/],
   ["replace", { int64: 1n }, "the path field child.label is not set"],
   ["replace", { child: { label: "labels/x" } }, "the path field int64 is not set"],
   ["replace", create(EverythingSchema, { int64: 0n, child: { label: "labels/x" } }), "the path field int64 is not set"],
@@ -158,10 +163,27 @@ test.for<[row: { method: string; path: string; body?: string; responseBody?: str
   [{ method: "GET", path: "/{child}" }, "the path field child is neither a scalar nor an enum"],
   [{ method: "GET", path: "/{texts}" }, "the path field texts is neither a scalar nor an enum"],
   [{ method: "GET", path: "/x", body: "missing" }, "kitchen.v1.Everything has no field missing"],
+  [{ method: "GET", path: "/x", body: "*" }, "a GET has no body"],
   [{ method: "GET", path: "/x", responseBody: "missing" }, "kitchen.v1.Everything has no field missing"],
   [{ method: "POST", path: "/{text}", body: "text" }, "the field text is both in the path and the body"],
 ])("the rule %j is refused: %s", ([row, problem]) => {
   expect(() => resolveBinding(row, EverythingSchema, EverythingSchema)).toThrow(problem);
+});
+
+const pathOf = (rules: ReadonlyArray<string>, init: Parameters<typeof create<typeof EverythingSchema>>[1]): string => {
+  const bindings = rules.map((path) => resolveBinding({ method: "GET", path }, EverythingSchema, EverythingSchema));
+  const message = create(EverythingSchema, init);
+  return transcode(bindings, EverythingSchema, message, message, wellKnownText).path;
+};
+
+test("a path may have the name of an enum value", () => {
+  expect(pathOf(["/colors/{color}"], { color: 1 })).toBe("/colors/RED");
+});
+
+test("where no rule fits, the error says what each lacks", () => {
+  expect(() => pathOf(["/a/{text}", "/b/{child.label}"], {})).toThrow(
+    "/a/{text}: the path field text is not set; /b/{child.label}: the path field child.label is not set",
+  );
 });
 
 /** What neither a query nor the body of one field can carry, or what a message without it says just as well. */

@@ -102,6 +102,20 @@ test.for([
   expect(() => parseTemplate(template)).toThrow(PathTemplateError);
 });
 
+test.for([
+  ["v1/a", "must begin with a slash"],
+  ["/v1/{a", '"{a" does not end with "}"'],
+  ["/v1//a", "has an empty segment"],
+  ["/v1/a b", 'the segment "a b" is not literal text'],
+  [`/${"a".repeat(2_000)}`, "is longer than 2000 characters"],
+])("of the template %s the error says that it %s", ([template = "", problem = ""]) => {
+  expect(() => parseTemplate(template)).toThrow(problem);
+});
+
+test("a template of 2,000 characters is read", () => {
+  expect(parseTemplate(`/${"a".repeat(1_999)}`).segments).toHaveLength(1);
+});
+
 const text = fc
   .oneof(
     fc.string({ unit: "grapheme", minLength: 1, maxLength: 8 }),

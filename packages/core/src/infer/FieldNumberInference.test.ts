@@ -15,7 +15,9 @@ import { hiddenFor, message, numbers, wireTypes } from "../../test/verify/Arbitr
 import { contractMessages, foreignServer, type ForeignServer, type Numbers } from "../../test/verify/ForeignServer.ts";
 import { origin, said } from "../../test/verify/Reading.ts";
 import { firstPage, page, statuses, trainer, zipper } from "../../test/verify/Samples.ts";
+import { mediaTypeOf, type Format } from "../MediaType.ts";
 import { createEngineClient } from "../promise.ts";
+import type { HttpResponse } from "../Transport.ts";
 import { encode } from "../wire.ts";
 import { FieldNumberInference } from "./FieldNumberInference.ts";
 import type { Profile } from "./Profile.ts";
@@ -264,6 +266,58 @@ test("a resource that changes while it is read, or whose formats differ, is name
     "bytenite.engine.Engine: the protobuf of /v1/dev/engines/zipper does not fit its JSON",
   ]);
   for (const { inference } of [changing, differing]) expect(inference.profile(origin, 0).messages).toEqual({});
+});
+
+const answer = (format: Format | undefined, status = 200, path = "/v1/dev/engines/zipper"): HttpResponse => {
+  const headers = new Headers(format === undefined ? {} : { "content-type": mediaTypeOf(format) });
+  return { url: `${origin}${path}`, status, headers, bytes: encode(EngineSchema, zipper, format ?? "json") };
+};
+const changed = ["bytenite.engine.Engine: /v1/dev/engines/zipper changed while it was read"];
+
+test.for<[what: string, answers: ReadonlyArray<HttpResponse | undefined>, misfits: ReadonlyArray<string>]>([
+  ["three good responses", [answer("protobuf"), answer("json"), answer("protobuf")], []],
+  ["JSON without a type", [answer("protobuf"), answer(undefined), answer("protobuf")], []],
+  ["no first response", [undefined, answer("json")], []],
+  ["an error first", [answer("protobuf", 500), answer("json")], []],
+  ["no protobuf first", [answer("json"), answer("json")], []],
+  ["no engine", [answer("protobuf"), answer("json", 404)], []],
+  ["no last response", [answer("protobuf"), answer("json"), undefined], changed],
+  ["an error last", [answer("protobuf"), answer("json"), answer("protobuf", 500)], changed],
+  ["no protobuf last", [answer("protobuf"), answer("json"), answer("json")], changed],
+])("with %s the JSON is handed out, and compared where there is protobuf twice", async ([, answers, misfits]) => {
+  const inference = new FieldNumberInference();
+  const asked: Array<string> = [];
+  const got = await inference.middleware(
+    { url: `${origin}/v1/dev/engines/zipper`, method: "GET", headers: {} },
+    ({ headers }) => {
+      const next = answers[asked.length];
+      asked.push(headers["accept"] ?? "");
+      return next === undefined ? Promise.reject(new Error("no connection")) : Promise.resolve(next);
+    },
+  );
+  expect(got).toBe(answers[1]);
+  expect(asked).toEqual(
+    ["protobuf", "json", "protobuf"].slice(0, answers.length).map((format) => mediaTypeOf(format as Format)),
+  );
+  expect(inference.misfits).toEqual(misfits);
+  expect("bytenite.engine.Engine" in inference.profile(origin, 0).messages).toBe(
+    misfits.length === 0 && answers.length === 3,
+  );
+});
+
+test.for([
+  ["POST", "/v1/dev/engines"],
+  ["GET", "/v1/dev/engines/a/b/c"],
+  ["GET", "/v1/dev/users"],
+])("%s %s is sent once, as it is", async ([method = "", path = ""]) => {
+  const inference = new FieldNumberInference();
+  const asked: Array<unknown> = [];
+  const request = { url: `${origin}${path}`, method, headers: {} };
+  await inference.middleware(request, (sent) => {
+    asked.push(sent);
+    return Promise.resolve(answer("json"));
+  });
+  expect(asked).toEqual([request]);
 });
 
 test("all messages of the contract are in a profile", () => {

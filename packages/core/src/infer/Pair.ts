@@ -47,14 +47,15 @@ export const addPair = (evidence: Evidence, root: DescMessage, bytes: Uint8Array
     for (const records of byType(level)) {
       const [{ message } = { message: root }] = records;
       const before = evidenceOf(added, message);
-      let known: MessageEvidence | undefined = before;
+      let known = before;
       for (const record of records) {
         if (record.wire.size > maxNumbers) return undefined;
-        known &&= withRecord(known, message, record.wire, record.values, allowed);
-        if (known !== undefined && known.numbers.size > maxNumbers) return undefined;
+        const next = withRecord(known, message, record.wire, record.values, allowed);
+        if (next === undefined || next.numbers.size > maxNumbers) return undefined;
+        known = next;
       }
-      const numbering = known && solve(message, known);
-      if (known === undefined || numbering === undefined) return undefined;
+      const numbering = solve(message, known);
+      if (numbering === undefined) return undefined;
       added.set(message.typeName, known);
       const strangersBefore = solve(message, before)?.foreign;
       for (const number of numbering.foreign) {

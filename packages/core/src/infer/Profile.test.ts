@@ -4,7 +4,7 @@ import { foreignServer } from "../../test/verify/ForeignServer.ts";
 import { origin } from "../../test/verify/Reading.ts";
 import { page, trainer } from "../../test/verify/Samples.ts";
 import { FieldNumberInference } from "./FieldNumberInference.ts";
-import { parseProfile, ProfileError, writeProfile, type Profile } from "./Profile.ts";
+import { evidenceFrom, parseProfile, ProfileError, profileOf, writeProfile, type Profile } from "./Profile.ts";
 import { fieldNumbers } from "./ProfileReader.ts";
 
 const server = foreignServer({ "bytenite.engine.Engine": { name: 7, description: 2, hash: 300 } });
@@ -134,8 +134,15 @@ test.for<[what: string, path: ReadonlyArray<string>, value: unknown]>([
   ["no messages compared", ["messages", "bytenite.engine.Engine", "compared"], 0],
   ["a date without a time", ["date"], "2026-11-24"],
   ["a date with an offset", ["date"], "2026-11-24T08:00:00+01:00"],
-])("a profile with %s is read", ([, path, value]) => {
-  expect(() => parseProfile(edited(inferred(), path, value))).not.toThrow();
+])("a profile with %s is read, and says the same when it is written anew", ([, path, value]) => {
+  const profile = parseProfile(edited(inferred(), path, value));
+  expect(profileOf(origin, evidenceFrom(profile), nowMs).messages).toEqual(profile.messages);
+});
+
+test("unknown numbers are written in ascending order", () => {
+  const path = ["messages", "bytenite.engine.Engine", "unknown"];
+  const evidence = evidenceFrom(parseProfile(edited(inferred(), path, [1_001, 1_000, 1_002])));
+  expect(profileOf(origin, evidence, nowMs).messages["bytenite.engine.Engine"]?.unknown).toEqual([1_000, 1_001, 1_002]);
 });
 
 test.for([0, 1.5, "2", null, undefined])("the version %j is neither ours nor a newer one", (version) => {

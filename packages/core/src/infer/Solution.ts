@@ -62,15 +62,14 @@ export const solve = (message: DescMessage, evidence: MessageEvidence): Numberin
 };
 
 const conclude = (message: DescMessage, evidence: MessageEvidence): Numbering | undefined => {
-  const possible = eliminated(evidence);
-  if (possible === undefined) return undefined;
+  const possible: Possible = new Map([...evidence.fields].map(([name, { candidates }]) => [name, candidates]));
   const seen = [...possible.keys()].filter((name) => isSeen(evidence, name));
   if (!canAssign(seen, possible, new Map())) return undefined;
   const left: Possible = new Map();
   for (const [name, candidates] of possible) {
     const others = seen.filter((other) => other !== name);
     const isViable = ({ number }: Candidate): boolean => canAssign(others, possible, new Map([[number, name]]));
-    left.set(name, candidates.length === 1 && isSeen(evidence, name) ? candidates : candidates.filter(isViable));
+    left.set(name, candidates.filter(isViable));
   }
   return numberingOf(message, evidence, left);
 };
@@ -93,33 +92,7 @@ const canAssign = (fields: ReadonlyArray<string>, possible: Possible, given: Rea
   return fields.every((field) => place(field, new Set()));
 };
 
-/** Removes the number of a field with one candidate from all other fields, until nothing changes. */
-const eliminated = (evidence: MessageEvidence): Possible | undefined => {
-  const possible: Possible = new Map([...evidence.fields].map(([name, { candidates }]) => [name, candidates]));
-  const settled = new Set<string>();
-  for (;;) {
-    const next = [...possible].find(([name, candidates]) => isSettled(evidence, settled, name, candidates));
-    if (next === undefined) return possible;
-    const [owner, [{ number } = { number: 0 }]] = next;
-    settled.add(owner);
-    for (const [name, candidates] of possible) {
-      if (name === owner || !candidates.some((candidate) => candidate.number === number)) continue;
-      const rest = candidates.filter((candidate) => candidate.number !== number);
-      if (rest.length === 0 && isSeen(evidence, name)) return undefined;
-      possible.set(name, rest);
-    }
-  }
-};
-
 const isSeen = (evidence: MessageEvidence, name: string): boolean => (evidence.fields.get(name)?.seen ?? 0) > 0;
-
-const isSettled = (
-  evidence: MessageEvidence,
-  settled: ReadonlySet<string>,
-  name: string,
-  candidates: ReadonlyArray<Candidate>,
-): boolean =>
-  !settled.has(name) && isSeen(evidence, name) && candidates.every(({ number }) => number === candidates[0]?.number);
 
 const numberingOf = (message: DescMessage, evidence: MessageEvidence, possible: Possible): Numbering => {
   const confirmed = new Map<number, Carried>();
