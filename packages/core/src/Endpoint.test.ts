@@ -40,6 +40,7 @@ test.for<[path: string, match: ReturnType<typeof matchPath>]>([
   ["/engines/a", { name: "get", tag: "a" }],
   ["/engines/a%40b", { name: "get", tag: "a@b" }],
   ["/engines/a/status", { name: "status", tag: "a" }],
+  ["/engines/a/download", undefined],
   ["/engines/", undefined],
   ["/engines//status", undefined],
   ["/engines/a/", undefined],

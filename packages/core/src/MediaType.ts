@@ -19,7 +19,7 @@ export const mediaTypeOf = (format: Format): string => mediaTypes[format][0];
 export const formatOf = (contentType: string | null | undefined): Format | undefined => {
   // What our own servers send, in nearly every answer.
   if (contentType === "application/x-protobuf") return "protobuf";
-  const essence = contentType?.split(";", 1)[0]?.trim().toLowerCase();
+  const essence = contentType?.split(";")[0]?.trim().toLowerCase();
   if (essence === undefined || essence === "") return undefined;
   if (essence === "application/json" || essence === "text/json" || essence.endsWith("+json")) return "json";
   if (essence === "application/octet-stream") return "protobuf";

@@ -94,6 +94,21 @@ test("no page is larger than a client may read", () => {
   expect(nextPage(firstPage({}), page(20, true), 100)?.params.limit).toBe(100);
 });
 
+test("a list is asked for from its beginning, of all engines, unless the parameters say otherwise", () => {
+  expect(listRequest()).toEqual({ orderBy: "", isPublic: false, pagination: { limit: 0, offset: 0 } });
+  expect(listRequest({ limit: maxUint32, offset: maxUint32 }).pagination).toEqual({
+    limit: 4_294_967_295,
+    offset: 4_294_967_295,
+  });
+});
+
+test.for([{ colour: 1 }, { pagination: { page: 1 } }, { orderBy: 1 }, { isPublic: "yes" }])(
+  "%j are no parameters of a list",
+  (params) => {
+    expect(() => listRequest(params as never)).toThrow(TypeError);
+  },
+);
+
 test.for([-1, 1.5, Number.NaN, Infinity, maxUint32 + 1])("a limit or offset of %d is refused by name", (value) => {
   expect(() => listRequest({ limit: value })).toThrow(/^limit must be a whole number/);
   expect(() => listRequest({ offset: value })).toThrow(/^offset must be a whole number/);

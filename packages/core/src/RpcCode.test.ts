@@ -17,6 +17,10 @@ test.for(Object.entries(rpcCodes))(
   },
 );
 
+test("what is carried out has the status 200", () => {
+  expect(httpStatusOf("OK")).toBe(200);
+});
+
 test.for([-1, 17, 0.5, Number.NaN])("%d is not a code", (number) => {
   expect(rpcCodeOf(number)).toBeUndefined();
 });

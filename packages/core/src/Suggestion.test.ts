@@ -8,6 +8,16 @@ test("a slip of a finger is found", () => {
   expect(closest("stauts", names)).toEqual(["status"]);
   expect(closest("gte", names)).toEqual(["get"]);
   expect(closest("word-cuont@0.9", names)[0]).toBe("word-count@0.9");
+  for (const slip of ["lits", "lisst", "lst", "Lisk"]) expect(closest(slip, ["list"])).toEqual(["list"]);
+  // Two slips in six characters, not in five, and one in two.
+  expect(closest("stetas", ["status"])).toEqual(["status"]);
+  for (const [word, other] of [
+    ["stetu", "statu-s"],
+    ["lsix", "list"],
+    ["a", "xyz"],
+    ["ve", "versions"],
+  ] as const)
+    expect(closest(word, [other])).toEqual([]);
 });
 
 test("the start of a word is close, something else is not", () => {

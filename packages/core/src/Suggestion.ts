@@ -15,9 +15,10 @@ export const closest = (mistyped: string, known: Iterable<string>): ReadonlyArra
   const scored: Array<{ readonly name: string; readonly score: number }> = [];
   for (const name of [...new Set(known)].toSorted()) {
     const other = name.slice(0, maxLength).toLowerCase();
-    const at = word.length > 2 ? other.indexOf(word) : -1;
-    const score = at === 0 ? 0.5 : Math.min(slipsBetween(word, other), at > 0 && word.length > 3 ? allowed : Infinity);
+    const begins = word.length > 2 && other.startsWith(word);
+    const score = begins ? 0.5 : slipsBetween(word, other);
     if (score <= allowed) scored.push({ name, score });
+    else if (word.length > 3 && other.includes(word)) scored.push({ name, score: allowed });
   }
   scored.sort((a, b) => a.score - b.score);
   return scored.slice(0, maxSuggestions).map(({ name }) => name);

@@ -3,6 +3,7 @@ import { FieldDescriptorProto_Type, FileDescriptorProtoSchema, FileOptions_Optim
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { floats, messages } from "../test/ArbitraryMessages.ts";
+import { EverythingSchema } from "../test/gen/kitchen/v1/kitchen_pb.ts";
 import { endpoints } from "./gen/endpointSchemas.ts";
 import { encodeJson } from "./Encoding.ts";
 
@@ -48,6 +49,9 @@ const rounded = (json: JsonObject): JsonObject =>
   ) as JsonObject;
 
 test("kinds of field that the API has not are written as protobuf-es does", () => {
+  const empty = create(EverythingSchema);
+  const unset = Object.fromEntries(EverythingSchema.fields.map(({ jsonName }) => [jsonName, null]));
+  expect(encodeJson(EverythingSchema, empty)).toEqual({ ...unset, ...whole(EverythingSchema, empty) });
   const file = create(FileDescriptorProtoSchema, {
     name: "a.proto",
     dependency: ["b"],

@@ -105,3 +105,100 @@ test.for([201, 204, 206])("an answer of storage with the status %i is not the ar
   const { outcome } = await downloaded([() => new Response(status === 204 ? null : bytes, { status })]);
   expect(outcome).toHaveProperty("reason");
 });
+
+test.for<[hash: string, isIt: boolean]>([
+  [hash, true],
+  [btoa(atob(hash).slice(0, -1) + "\0"), false],
+  [btoa("\0" + atob(hash).slice(1)), false],
+])("an archive is compared with the whole hash of its engine, %s", async ([hash, isIt]) => {
+  const { outcome } = await downloaded([whole()], { engine: { hash } });
+  expect(outcome).toMatchObject(isIt ? { bytes } : { reason: { _tag: "Undecodable" }, url: "https://b.example/x" });
+});
+
+test.for<[link: string, baseUrl: string, problem: string | undefined]>([
+  ["https://b.example/x", "http://a.example", undefined],
+  ["http://127.0.0.1/x", "http://127.0.0.1:1", undefined],
+  ["", "http://a.example", "the server gave no download link"],
+  ["/x", "http://a.example", "the download link is not an absolute URL"],
+  ["https://user@b.example/x", "http://a.example", "the download link carries a user name or password"],
+  ["https://:word@b.example/x", "http://a.example", "the download link carries a user name or password"],
+  ["https://127.0.0.1/x", "http://a.example", "the download link is to this machine, and the server is not on it"],
+  ["http://b.example/x", "http://a.example", "the download link is neither https nor to this machine"],
+  ["ftp://127.0.0.1/x", "http://127.0.0.1:1", "the download link is neither https nor to this machine"],
+])("the link %j of the server at %s is refused: %s", async ([engineLink, baseUrl, problem]) => {
+  const client = createEngineClient({
+    baseUrl,
+    format: "json",
+    fetch: (url) =>
+      Promise.resolve(
+        url.endsWith("/download")
+          ? Response.json({ engineLink })
+          : url.startsWith(`${baseUrl}/engines`)
+            ? Response.json({ name: "zipper", version: "0.1", hash })
+            : new Response(bytes),
+      ),
+  });
+  const outcome = await client
+    .archive("zipper")
+    .then(async (archive) => archive.bytes())
+    .catch(({ reason }: EngineError) => reason);
+  expect(outcome).toEqual(problem === undefined ? bytes : { _tag: "RedirectRefused", problem });
+});
+
+/** An archive of chunks that come one by one, or do not end; what was said of it, and whether storage is still listened to. */
+const chunked = async (ends: boolean, options: ClientOptions = {}) => {
+  const progress: Array<unknown> = [];
+  const state = { cancelled: false, signals: [] as Array<AbortSignal> };
+  const body = () =>
+    new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        for (const at of [0, 400]) controller.enqueue(bytes.slice(at, at === 0 ? 400 : 1_000));
+        if (ends) controller.close();
+      },
+      cancel: () => void (state.cancelled = true),
+    });
+  const client = createEngineClient({
+    baseUrl: "http://a.example",
+    format: "json",
+    fetch: (url, { signal }) => {
+      if (url.endsWith("/download")) return Promise.resolve(Response.json({ engineLink: "https://b.example/x" }));
+      if (!url.startsWith("https:")) return Promise.resolve(Response.json({ name: "zipper", version: "0.1", hash }));
+      if (signal != null) state.signals.push(signal);
+      return Promise.resolve(new Response(body()));
+    },
+    onEvent: (event) => {
+      if (event.type === "progress") progress.push([event.direction, event.bytes, event.totalBytes]);
+    },
+    ...options,
+  });
+  return { archive: await client.archive("zipper"), progress, state };
+};
+
+test("an archive is read once, chunk by chunk, with the progress of each", async () => {
+  const { archive, progress, state } = await chunked(true, { attemptTimeoutMs: Infinity });
+  expect(await archive.bytes()).toEqual(bytes);
+  expect(progress).toEqual([
+    ["download", 400, undefined],
+    ["download", 1_000, undefined],
+  ]);
+  expect([state.cancelled, state.signals.map(({ aborted }) => aborted)]).toEqual([false, [false]]);
+  await expect(archive.bytes()).rejects.toThrow("the bytes of an archive can be had once");
+});
+
+test("storage is let go by who reads no further", async () => {
+  const { archive, state } = await chunked(false);
+  for await (const chunk of archive) {
+    expect(chunk.length).toBe(400);
+    break;
+  }
+  expect([state.cancelled, state.signals.map(({ aborted }) => aborted)]).toEqual([true, [true]]);
+});
+
+test("storage that sends nothing for as long as an attempt may take is given up", async () => {
+  const { archive, state } = await chunked(false, { attemptTimeoutMs: 20 });
+  await expect(archive.bytes()).rejects.toMatchObject({
+    reason: { _tag: "TimedOut", scope: "attempt", limitMs: 20 },
+    url: "https://b.example/x",
+  });
+  expect([state.cancelled, state.signals.map(({ aborted }) => aborted)]).toEqual([true, [true]]);
+});

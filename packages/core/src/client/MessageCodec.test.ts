@@ -169,7 +169,14 @@ test.for<[init: object, problem: string]>([
   [{ struct: { a: [{ b: new Date(5) }] } }, "struct.a.0.b must be JSON"],
   [{ struct: { a: Infinity } }, "struct.a must be JSON"],
   [{ labels: new Map([["a", "b"]]) }, "labels must be an object"],
-  [{ child: cyclic }, "is nested deeper than 100 levels, or contains itself"],
+  [{ child: cyclic }, `${"child.".repeat(17).slice(0, 100)} is nested deeper than 100 levels, or contains itself`],
+  [{ switches: { ["x".repeat(200)]: true } }, `the key ${"x".repeat(100)} of switches must be a whole number`],
+  [
+    {
+      value: { kind: { case: "structValue", value: { fields: { a: { kind: { case: "numberValue", value: "x" } } } } } },
+    },
+    "a.numberValue must be a number",
+  ],
   [[] as object, "the request must be an object"],
 ])("%o is no request: %s", ([init, problem]) => {
   expect(made(init)).toThrow(problem);
@@ -187,6 +194,7 @@ test.for<[json: JsonValue, problem: string]>([
 
 test.for<[init: object]>([
   [{ choice: null, child: null, texts: null, labels: null }],
+  [undefined as never],
   [{ choice: { case: undefined } }],
   [{ choice: { case: "choiceWrapped", value: { value: "a" } } }],
   [{ struct: { a: null, b: true, c: undefined, d: 1.5, e: "t", f: [[]], g: {} } }],

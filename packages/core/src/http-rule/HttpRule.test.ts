@@ -1,5 +1,6 @@
 import { clone, create, isFieldSet, toBinary, toJson, type DescField } from "@bufbuild/protobuf";
 import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
+import { ListValueSchema, ValueSchema } from "@bufbuild/protobuf/wkt";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { messages, texts } from "../../test/ArbitraryMessages.ts";
@@ -78,7 +79,14 @@ test.for<
     { mask: { paths: ["a_b", "child.label"] }, struct: { a: [1, null] } },
     ["GET /v1/everything?mask=a_b%2Cchild.label&struct=%7B%22a%22%3A%5B1%2Cnull%5D%7D"],
   ],
-  ["find", { value: "a", listValue: { values: [] } }, ["GET /v1/everything?value=%22a%22&listValue=%5B%5D"]],
+  [
+    "find",
+    {
+      value: create(ValueSchema, { kind: { case: "stringValue", value: "a" } }),
+      listValue: create(ListValueSchema),
+    },
+    ["GET /v1/everything?value=%22a%22&listValue=%5B%5D"],
+  ],
   ["find", { choice: { case: "choiceNumber", value: 0 } }, ["GET /v1/everything?choiceNumber=0"]],
   ["find", { choice: { case: "choiceWrapped", value: { value: "" } } }, ["GET /v1/everything?choiceWrapped="]],
   [

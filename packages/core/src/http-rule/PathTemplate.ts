@@ -153,7 +153,7 @@ export const spans = (
   segments: ReadonlyArray<PathSegment>,
   parts: ReadonlyArray<string>,
 ): ReadonlyArray<number> | undefined => {
-  const spare = parts.length - (segments.length - (segments.some(({ kind }) => kind === "**") ? 1 : 0));
+  const spare = parts.length - segments.length + 1;
   if (spare < 0) return undefined;
   const starts: Array<number> = [];
   let at = 0;
