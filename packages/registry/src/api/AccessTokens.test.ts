@@ -3,10 +3,13 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { addCredential, ensureUser, listCredentials, revokeCredential } from "../manage/Accounts.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
 import { credentialOfToken, makeAccessTokens } from "./AccessTokens.ts";
-import { makeAuthenticator, recognise, trustMs, type Credential } from "./Authentication.ts";
+import { makeAuthenticator, maxTokenCharacters, recognise, trustMs, type Credential } from "./Authentication.ts";
 import { digestOf } from "./Digest.ts";
 import { migrate } from "./Migrations.ts";
+import { fetchHandler } from "./App.ts";
+import { makeLimit } from "./RateLimit.ts";
 import { deriveKeyBytes } from "./SecretBox.ts";
+import { makeTokenEndpoint, type TokenEndpointOptions } from "./TokenEndpoint.ts";
 
 const key = "0123456789abcdef0123456789abcdef";
 
@@ -110,4 +113,76 @@ test("a good token is looked up once in a while, an unknown one every time", asy
   await authenticate("good", trustMs);
   for (const ms of [0, 1]) expect(await authenticate("bad", ms)).toBeUndefined();
   expect(asked).toEqual(["good", "good", "bad", "bad"]);
+});
+
+test("a secret of the greatest length is recognised, and a longer one is not", async () => {
+  const longest = "x".repeat(maxTokenCharacters);
+  for (const secret of [longest, `${longest}x`])
+    await addCredential(file, ensureUser(file, "carol", 0), "token", secret, 0);
+  expect((await recognise(file.port, longest, 0))?.user.name).toBe("carol");
+  expect(await recognise(file.port, `${longest}x`, 0)).toBeUndefined();
+});
+
+/** An exchange of API keys; answers status, and message or members. */
+const exchange = async (body: string, options: Partial<TokenEndpointOptions> = {}, method = "POST") => {
+  const endpoint = fetchHandler(
+    makeTokenEndpoint({ sql: file.port, accessTokens: await makeAccessTokens(key), now: () => 1_000, ...options }),
+  );
+  const init = method === "POST" ? { method, body } : { method };
+  const answer = await endpoint(new Request("http://registry.invalid/v1/auth/access_token", init));
+  const text = await answer.text();
+  return {
+    status: answer.status,
+    headers: answer.headers,
+    json: JSON.parse(text === "" ? "{}" : text) as Record<string, string>,
+  };
+};
+
+test("an API key is exchanged for a token of its scope for an hour", async () => {
+  const words = ["engines:read", "engines:publish", "registry:manage"];
+  const fay = ensureUser(file, "fay", 0);
+  for (const [index, scope] of (["read", "publish", "manage"] as const).entries()) {
+    await addCredential(file, fay, "api-key", `key-to-${scope}`, 0, scope);
+    const { status, headers, json } = await exchange(JSON.stringify({ apiKey: `key-to-${scope}` }));
+    const text = words.slice(0, index + 1).join(" ");
+    expect([status, headers.get("cache-control"), json["expiresIn"], json["scope"]]).toEqual([
+      200,
+      "no-store",
+      "3600",
+      text,
+    ]);
+    expect(decodeJwt(String(json["token"]))).toMatchObject({ sub: fay.id, iat: 1, exp: 3_601, scope: text });
+  }
+  const good = '{"apiKey":"key-to-read"}';
+  await addCredential(file, fay, "token", "token-of-fay", 0);
+  const wrong = "400 body must be JSON";
+  for (const [body, expected] of [
+    ["", wrong],
+    ["{", wrong],
+    ["null", '400 body must be {"apiKey": "..."}'],
+    ["[]", '400 body must be {"apiKey": "..."}'],
+    ["1", '400 body must be {"apiKey": "..."}'],
+    ['{"apiKey":""}', '400 body must be {"apiKey": "..."}'],
+    ['{"apiKey":1}', '400 body must be {"apiKey": "..."}'],
+    ['{"apiKey":"nobody"}', "401 API key is not valid"],
+    ['{"apiKey":"token-of-fay"}', "401 API key is not valid"],
+    [good.padEnd(16_384), "200 undefined"],
+    [good.padEnd(16_385), "413 body is longer than 16384 bytes"],
+  ] as const) {
+    const { status, json } = await exchange(body);
+    expect([body.trim(), `${status} ${json["message"]}`]).toEqual([body.trim(), expected]);
+  }
+  expect((await exchange(good, { accessTokens: undefined })).status).toBe(501);
+  expect((await exchange("", {}, "GET")).headers.get("allow")).toBe("POST, OPTIONS");
+  const options = await exchange("", {}, "OPTIONS");
+  expect([options.status, options.headers.get("cache-control")]).toEqual([204, "no-store"]);
+  const attempts = makeLimit({ perSecond: 0.001, burst: 1 }, () => 0);
+  const limited = (body: string) =>
+    exchange(body, { attempts, addressOf: () => "192.0.2.1" }).then(({ status }) => status);
+  expect([await limited(good), await limited("{}".replace("}", '"apiKey":"x"}')), await limited(good)]).toEqual([
+    200, 401, 429,
+  ]);
+  const rated: Array<string> = [];
+  await exchange(good, { checkRate: ({ name }) => void rated.push(name) });
+  expect(rated).toEqual(["fay"]);
 });

@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { makeAuthenticator, trustMs, type Credential } from "./Authentication.ts";
+import {
+  credentialOf,
+  makeAuthenticator,
+  requireScope,
+  scopes,
+  tokenOf,
+  trustMs,
+  type Credential,
+} from "./Authentication.ts";
 import { makeLimit } from "./RateLimit.ts";
 
 const credential = (id: string): Credential => ({
@@ -35,4 +43,62 @@ test("a token that was good before is looked up again, whatever was tried from i
   await expect(authenticate("guess-3", 0, address)).rejects.toMatchObject({ code: "RESOURCE_EXHAUSTED" });
   await expect(authenticate("good-too", 0, address)).rejects.toMatchObject({ code: "RESOURCE_EXHAUSTED" });
   expect((await authenticate("good", 2 * trustMs, address))?.id).toBe("good");
+});
+
+test("a token is looked up again after a second, when a call asks for it, and when the clock went back", async () => {
+  const asked: Array<number> = [];
+  const authenticate = makeAuthenticator(async (token, nowMs) => {
+    asked.push(nowMs);
+    return lookup(token);
+  });
+  for (const ms of [5_000, 5_000, 5_000 + trustMs - 1, 5_000 + trustMs, 4_999, 5_000]) await authenticate("good", ms);
+  expect(asked).toEqual([5_000, 5_000 + trustMs, 4_999]);
+  await authenticate("good", 5_000, address, "fresh");
+  expect(asked).toHaveLength(4);
+});
+
+/** What a function is refused with, or undefined. */
+const refusal = (run: () => unknown): string | undefined => {
+  try {
+    run();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+};
+
+test("a scope includes those before it", () => {
+  const allowed = scopes.map((scope) =>
+    scopes.map((needed) => refusal(() => requireScope({ ...credential("x"), scope }, needed)) === undefined),
+  );
+  expect(allowed).toEqual([
+    [true, false, false],
+    [true, true, false],
+    [true, true, true],
+  ]);
+  expect(refusal(() => requireScope(credential("x"), "manage"))).toBe(
+    "this needs a token with scope manage; this one has scope read",
+  );
+});
+
+test.for([
+  ["x", "x"],
+  ["Bearer  x ", "x"],
+  ["bearer x", "x"],
+  ["", undefined],
+  [null, undefined],
+  ["Bearer ", undefined],
+])("the token of Authorization: %s is %s", ([field, token]) => {
+  let read: string | undefined;
+  const refused = refusal(() => (read = tokenOf(field ?? null)));
+  expect([read, refused]).toEqual([
+    token,
+    token === undefined ? "Authorization header with an access token is missing" : undefined,
+  ]);
+});
+
+test("the credential of a row is that of a user who is not disabled", () => {
+  const row = { id: "a", kind: "token", scope: "read", user: 1, uuid: "an-id", name: "carol", disabled: null };
+  expect(credentialOf(row)).toEqual(credential("a"));
+  expect(credentialOf({ ...row, disabled: 0 })).toBeUndefined();
 });

@@ -30,3 +30,22 @@ test("uses are written in one batch, the latest of each credential, and never ba
   expect(ids.map((id) => used.get(id))).toEqual(ids.map((id) => (id === one ? 3_000 : id === two ? 2_000 : undefined)));
   file.close();
 });
+
+test("a batch has 1,000 credentials at most, is not written to what can only be read, and may fail", async () => {
+  const batches: Array<number> = [];
+  const write = async (statements: ReadonlyArray<unknown>): Promise<never> => {
+    batches.push(statements.length);
+    throw new Error("gone");
+  };
+  const sql = { read: async () => [], write };
+  const lastUse = makeLastUse(sql);
+  expect(lastUse.isDue(lastUseMs)).toBe(false);
+  for (let number = 0; number <= 1_000; number++) lastUse.note(String(number), 0);
+  await lastUse.flush();
+  await lastUse.flush();
+  expect(batches).toEqual([1_000]);
+  const reading = makeLastUse({ ...sql, readOnly: true });
+  reading.note("one", 0);
+  await reading.flush();
+  expect([batches.length, reading.isDue(lastUseMs)]).toEqual([1, true]);
+});

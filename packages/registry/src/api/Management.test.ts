@@ -102,6 +102,9 @@ test("what is at a limit is taken, and one more is not", async () => {
     ["POST", "users/root/credentials", { expiresInDays: 3_651 }, "400 expiresInDays is a whole number from 1 to 3650"],
     ["POST", "users/root/credentials", { expiresInDays: 1.5 }, "400 expiresInDays"],
     ["POST", "users/root/credentials", { kind: "api-key" }, "201 "],
+    ["PATCH", "users/root", { disabled: true }, "409 you cannot disable yourself"],
+    ["PATCH", "users/root", { disabled: false }, "200 "],
+    ["DELETE", "users/root", undefined, "409 you cannot delete yourself"],
     ["GET", "users?limit=1", undefined, "200 "],
     ["GET", "users?limit=1000", undefined, "200 "],
     ["GET", "users?limit=1001", undefined, "400 limit is a number from 1 to 1000"],
@@ -278,16 +281,22 @@ test("an engine is switched by what is named alone, and one with a secret is not
   ]);
 });
 
-test("sealed secrets are handed over with the key only, and open for the new owner", async () => {
+test("a sealed secret is handed over with the key only, and opens for the new owner", async () => {
   const box = await makeSecretBox("a key for tests, which is no secret");
-  using registry = await world();
-  const sealed = { name: "sealed", version: "0.1", platformConfig: { token: "hunter2" } };
-  await publishAll(registry.file, registry.user("carol"), [sealed], box, 0);
-  registry.user("dave");
-  expect(await registry.said("DELETE", "users/carol?handOverTo=dave")).toBe(
-    "409 an engine has a sealed secret: set BYTENITE_REGISTRY_KEY to hand it over",
-  );
-  expect(await registry.said("DELETE", "users/carol?engines=delete")).toBe("200 ");
+  for (const [key, expected] of [
+    [undefined, "409 an engine has a sealed secret: set BYTENITE_REGISTRY_KEY to hand it over"],
+    [box, "200 "],
+  ] as const) {
+    using registry = await world(key);
+    const sealed = { name: "sealed", version: "0.1", platformConfig: { token: "hunter2" } };
+    await publishAll(registry.file, registry.user("carol"), [sealed], box, 0);
+    const dave = registry.user("dave");
+    expect(await registry.said("DELETE", "users/carol")).toContain("409 the user has engines");
+    expect(await registry.said("DELETE", "users/carol?handOverTo=dave")).toBe(expected);
+    await addCredential(registry.file, dave, "token", "dave", 0);
+    const engine = await registry.ask("GET", "../../v1/dev/engines/sealed", undefined, { Authorization: "dave" });
+    expect(engine.json.platformConfig?.token).toBe(key === undefined ? undefined : "hunter2");
+  }
 });
 
 test("a change that comes between is not written over", async () => {
@@ -351,6 +360,8 @@ test("the operator of the database may revoke the last credential, and is told w
     configuredIn: null,
   });
   expect((await ask("DELETE", "credentials/none", undefined, {}, asOperator)).status).toBe(404);
+  const { audit } = (await ask("GET", "audit", undefined, {}, asOperator)).json;
+  expect(audit.map(({ subject }: Record<string, unknown>) => subject)).toEqual([last?.["id"], configured?.["id"]]);
   expect((await ask("GET", "credentials", undefined, {}, asOperator)).json.credentials[0]).toEqual({
     id: last?.["id"],
     user: "root",

@@ -200,7 +200,7 @@ const userRow = async (sql: SqlDriver, name: string): Promise<Row> => {
 
 /** Refuses a disabled user, who could use nothing of what is given to them. */
 const assertEnabled = ({ name, disabled_at }: Row): void => {
-  if (disabled_at === null || disabled_at === undefined) return;
+  if (disabled_at === null) return;
   throw conflict(`${String(name)} is disabled: enable the user first`);
 };
 
@@ -235,11 +235,11 @@ const changeUser: Operation = async (call) => {
     throw conflict("you cannot disable yourself: use a token of another user");
   }
   const values: ReadonlyArray<SqlValue> = [
-    disabled === undefined ? null : disabled ? 1 : 0,
+    disabled === undefined ? null : Number(disabled),
     call.at,
-    maxEngines === undefined ? 0 : 1,
+    Number(maxEngines !== undefined),
     maxEngines ?? null,
-    maxBytes === undefined ? 0 : 1,
+    Number(maxBytes !== undefined),
     maxBytes ?? null,
     Number(user["number"]),
   ];

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { makeLimit, makeLimiterCheck, type RateLimit } from "./RateLimit.ts";
+import { countedAddress, makeLimit, makeLimiterCheck, type RateLimit } from "./RateLimit.ts";
 import type { ApiError } from "./ApiError.ts";
 
 /** Whether a call is allowed, or the time until it is. */
@@ -98,4 +98,33 @@ test("who goes on asking stays limited, however many others come", () => {
     busy.push(isAllowed("busy"));
   }
   expect(busy).toEqual([true, ...Array.from({ length: 50 }, () => false)]);
+});
+
+test.for<[address: string | undefined, counted: string]>([
+  [undefined, ""],
+  ["192.0.2.1", "192.0.2.1"],
+  ["::ffff:192.0.2.1", "192.0.2.1"],
+  ["::ffff:102:304", "0:0:0:0::/64"],
+  ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
+  ["2001:db8:1:2:3::6", "2001:db8:1:2::/64"],
+  ["2001:db8::1:2:3:4:5", "2001:db8:0:1::/64"],
+  ["2001:db8::", "2001:db8:0:0::/64"],
+  ["2001::5:6", "2001:0:0:0::/64"],
+  ["::1:2:3:4:5:6:7", "0:1:2:3::/64"],
+  ["::1", "0:0:0:0::/64"],
+  ["fe80::1%eth0", "fe80:0:0:0::/64"],
+])("the address %s is counted as %s", ([address, counted]) => {
+  expect(countedAddress(address)).toBe(counted);
+});
+
+test("a wait is given in whole seconds, and a bucket is never fuller than its burst", () => {
+  let now = 0;
+  const { take } = makeLimit({ perSecond: 0.4, burst: 1 }, () => now);
+  take("carol");
+  expect(() => take("carol")).toThrow(
+    expect.objectContaining({ options: { headers: { "Retry-After": "3" }, retryDelayMs: 2_500 } }),
+  );
+  now = 1_000_000;
+  take("carol");
+  expect(() => take("carol")).toThrow("too many requests");
 });

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { digestOf, newSecret, sameDigest } from "./Digest.ts";
 import { KeyError, makeSecretBox } from "./SecretBox.ts";
@@ -32,4 +33,21 @@ test("digests are equal for equal secrets only, and a prefix is not enough", asy
   expect(sameDigest(a.bytes.slice(0, 31), a.bytes)).toBe(false);
   expect(newSecret("bnt")).toMatch(/^bnt_[0-9a-f]{64}$/);
   expect(newSecret("bnt")).not.toBe(newSecret("bnt"));
+});
+
+test("a digest is found by its first 16 digits, however long the secret is", async () => {
+  for (const secret of ["a", "b".repeat(1_024), "c".repeat(1_025)]) {
+    const hash = createHash("sha256").update(secret).digest();
+    expect(await digestOf(secret)).toEqual({
+      selector: hash.toString("hex").slice(0, 16),
+      bytes: new Uint8Array(hash),
+    });
+  }
+});
+
+test("a key has 32 characters or more", async () => {
+  await expect(makeSecretBox("k".repeat(31))).rejects.toThrow("at least 32 characters");
+  const sealed = await (await makeSecretBox("k".repeat(32))).seal("hunter2", "x");
+  // Nonce, text and tag of AES-GCM: boxes of earlier versions open in later ones.
+  expect(sealed).toHaveLength(12 + 7 + 16);
 });

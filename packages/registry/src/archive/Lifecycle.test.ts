@@ -512,7 +512,11 @@ test("an archive is downloaded whole or in one range, by a link of ten minutes",
   const head = await registry.get("one", { Range: "bytes=0-0" }, "HEAD");
   expect([head.status, head.headers.get("content-length"), await head.text()]).toEqual([200, String(size), ""]);
   expect((await registry.get("one", {}, "POST")).status).toBe(405);
+  registry.state.nowMs = 1_000_999;
   const { engineLink } = (await registry.ask("GET", "engines/one/download")).json;
+  for (const changed of [engineLink.replace("1600", "1.6e3"), engineLink.replace(/signature=./, "signature=!")]) {
+    expect((await registry.send(new Request(changed))).status).toBe(403);
+  }
   expect(engineLink).toMatch(/^https:\/\/engines\.example\/archives\/[0-9a-f-]{36}\?expires=1600&signature=[\w-]{43}$/);
   const at = async (ms: number): Promise<number> => {
     registry.state.nowMs = ms;
