@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { ensureUser } from "../manage/Accounts.ts";
 import { publishAll } from "../manage/Engines.ts";
 import { openSqlite } from "../node/SqliteFile.ts";
-import { readCall } from "./Call.ts";
+import { isRead, located, readCall } from "./Call.ts";
+import type { ApiError } from "./ApiError.ts";
 import { migrate } from "./Migrations.ts";
 import { makeSecretBox } from "./SecretBox.ts";
 import { makeSerializer } from "./Serializer.ts";
@@ -33,4 +34,57 @@ test("the body of a list is kept while the data stays, is made anew after a chan
   // A text, made again: only bytes are kept.
   expect(typeof opened).toBe("string");
   file.close();
+});
+
+const long = (characters: number): string => `/v1/dev/engines?${"x".repeat(characters - 16)}`;
+
+test.for<[method: string, target: string, outcome: string]>([
+  ["GET", "/v1/dev/engines", "list of GET"],
+  ["HEAD", "/v1/dev/engines?orderBy=name", "list of HEAD, orderBy=name"],
+  ["POST", "/v1/dev/engines", "upload of POST"],
+  ["PUT", "/v1/dev/engines", "list of GET, POST"],
+  ["GET", "/v1/dev/engines/x@0.1", "get x@0.1 of GET"],
+  ["DELETE", "/v1/dev/engines/x@0.1", "delete x@0.1 of GET, DELETE"],
+  ["PATCH", "/v1/dev/engines/x", "get of GET, DELETE"],
+  ["DELETE", "/v1/dev/engines/x/status", "status of GET"],
+  ["GET", "/v1/dev/engines/x/activate", "undefined of POST"],
+  ["GET", "/v1/dev/engines/x/download?engine_tag=y", "download x of GET, engine_tag=y"],
+  ["GET", "/v1/dev/engines/x/download?engineData=!", "INVALID_ARGUMENT"],
+  ["POST", "/v1/dev/uploads", "upload-link of POST"],
+  ["GET", "/v1/dev/uploads", "undefined of POST"],
+  ["GET", "/v1/dev", "NOT_FOUND"],
+  ["GET", "/v1/devengines", "NOT_FOUND"],
+  ["GET", "/engines", "NOT_FOUND"],
+  ["GET", "/v1/dev/engines?a=%41", "list of GET, a=A"],
+  ["GET", "/v1/dev/engines?a=%4", "INVALID_ARGUMENT"],
+  ["GET", "/v1/dev/engines?a=%4g", "INVALID_ARGUMENT"],
+  ["GET", long(8_192), `list of GET, ${"x".repeat(8_176)}=`],
+  ["GET", long(8_193), "INVALID_ARGUMENT 414"],
+])("%s %#", ([method, target, outcome]) => {
+  const outcomeOf = (): string => {
+    try {
+      const { name, tag, query, methods } = located({ method, target });
+      const whole = tag === undefined || name === "status" ? "" : ` ${tag}`;
+      return `${name}${whole} of ${methods.join(", ")}${query.size === 0 ? "" : `, ${query}`}`;
+    } catch (error) {
+      const { code, options } = error as ApiError;
+      return [code, options.status].join(" ").trim();
+    }
+  };
+  expect(outcomeOf()).toBe(outcome);
+});
+
+test("list, get and status read, and nothing else does", () => {
+  const names = [
+    "list",
+    "get",
+    "status",
+    "upload",
+    "activate",
+    "deactivate",
+    "download",
+    "delete",
+    "upload-link",
+  ] as const;
+  expect(names.filter(isRead)).toEqual(["list", "get", "status"]);
 });

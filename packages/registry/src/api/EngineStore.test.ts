@@ -6,6 +6,7 @@ import { openSqlite } from "../node/SqliteFile.ts";
 import { bytesOf, listStatements, readEngine, readList, readStatus, type User } from "./EngineStore.ts";
 import { migrate } from "./Migrations.ts";
 import { orders } from "./OrderBy.ts";
+import { maxPageBytes } from "./Page.ts";
 import type { Snapshot, SqlDriver } from "./SqlDriver.ts";
 
 const refused = { code: "NOT_FOUND", message: "engine not found" };
@@ -141,4 +142,40 @@ test("bytes are the same from every database", () => {
   expect([...(bytesOf("0102ff") ?? [])]).toEqual([1, 2, 255]);
   expect(bytesOf(null)).toBeUndefined();
   expect(bytesOf(undefined)).toBeUndefined();
+});
+
+/** Engines whose JSON has so many bytes, and the bytes of each that a page of so many finds. */
+const pageOfSizes = async (sizes: ReadonlyArray<number>, limit: number) => {
+  using store = await database();
+  store.file.transaction((run) => run("DELETE FROM engines"));
+  await publishAll(
+    store.file,
+    store.alice,
+    sizes.map((_, index) => ({ name: `e-${index}`, version: "0.1" })),
+    undefined,
+    0,
+  );
+  for (const [index, size] of sizes.entries()) {
+    store.file.transaction((run) => run("UPDATE engines SET json = ? WHERE name = ?", "x".repeat(size), `e-${index}`));
+  }
+  const statements = listStatements(store.alice, { isPublic: false }, order, { limit, offset: 0 }, "json");
+  const { engines } = await readList(store.port, statements, store.alice);
+  return engines.map(({ json }) => json?.length);
+};
+
+test("a page ends before the engine with which it would be too long, but not before its first", async () => {
+  const half = maxPageBytes / 2;
+  const cases: ReadonlyArray<readonly [sizes: ReadonlyArray<number>, limit: number, count: number]> = [
+    [[half, half], 2, 2],
+    [[half, half + 1], 2, 1],
+    [[half - 1, half + 1], 2, 2],
+    [[half + 1, 1, half - 2], 3, 3],
+    [[half + 1, 1, half - 1], 3, 2],
+    [[maxPageBytes + 1, 1], 2, 1],
+    [[1, maxPageBytes], 2, 1],
+    [[maxPageBytes + 1], 1, 1],
+  ];
+  for (const [sizes, limit, count] of cases) {
+    expect([sizes, await pageOfSizes(sizes, limit)]).toEqual([sizes, sizes.slice(0, count)]);
+  }
 });

@@ -221,7 +221,11 @@ test("what becomes of a user's engines is said, and fits", async () => {
     ]);
   }
   expect((await registry.ask("GET", "users/carol")).json).toMatchObject({ disabledAt: null, engines: 2 });
-  await registry.ask("PATCH", "users/dave", { maxEngines: 3 });
+  await registry.ask("PATCH", "users/dave", { maxEngines: 3, disabled: true });
+  const disabled = "409 dave is disabled: enable the user first";
+  expect(await registry.said("DELETE", "users/carol?handOverTo=dave")).toBe(disabled);
+  expect(await registry.said("POST", "users/dave/credentials", {})).toBe(disabled);
+  await registry.ask("PATCH", "users/dave", { disabled: false });
   const handed = await registry.ask("DELETE", "users/carol?handOverTo=dave");
   expect(handed.json).toEqual({ name: "carol", handedOverTo: "dave", engines: 2 });
   const { json } = await registry.ask("GET", "engines?user=dave");
@@ -303,6 +307,7 @@ test("a change that comes between is not written over", async () => {
   using registry = await world();
   const { file, others, said } = registry;
   const carol = registry.user("carol");
+  await registry.ask("PATCH", "users/carol", { maxEngines: 8, maxBytes: 9 });
   const names = ["patched", "deleted", "kept"];
   await publishAll(
     file,
@@ -335,7 +340,8 @@ test("a change that comes between is not written over", async () => {
   };
   expect(await said("DELETE", "users/carol?engines=delete")).toBe(busy);
   others.meanwhile = () => {};
-  expect((await registry.ask("GET", "users/carol")).json.name).toBe("carol");
+  const left = { name: "carol", disabledAt: new Date(at).toISOString(), maxEngines: 8, maxBytes: 9 };
+  expect((await registry.ask("GET", "users/carol")).json).toMatchObject(left);
   registry.user("gone");
   others.meanwhile = () => file.transaction((run) => run("UPDATE users SET deleted_at = 1 WHERE name = 'gone'"));
   expect(await said("PATCH", "users/gone", { maxBytes: 1 })).toBe("404 there is no such user");

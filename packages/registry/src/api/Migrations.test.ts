@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openSqlite } from "../node/SqliteFile.ts";
-import type { Statement } from "./SqlDriver.ts";
-import { migrate, migrations, NewerDatabaseError, schemaProblem } from "./Migrations.ts";
+import { DatabaseUnavailable, type SqlDriver, type Statement } from "./SqlDriver.ts";
+import { migrate, migrationFiles, migrations, NewerDatabaseError, schemaProblem } from "./Migrations.ts";
 
 test("a new file gets its tables once, however many open it at the same time", async () => {
   const directory = await mkdtemp(join(tmpdir(), "registry-migrations-"));
@@ -43,5 +43,47 @@ test("a file of a newer registry is left alone", async () => {
   await migrate(file.port, 0);
   file.transaction((run) => run("INSERT INTO migrations (version, applied_at) VALUES (999, 0)"));
   await expect(migrate(file.port, 0)).rejects.toThrow(NewerDatabaseError);
+  file.close();
+});
+
+test("a step that another process has taken is not taken again, and one that fails is an error", async () => {
+  const file = openSqlite(":memory:");
+  let taken = 0;
+  const racing: SqlDriver = {
+    ...file.port,
+    write: async (statements) => {
+      await file.port.write(statements);
+      taken += 1;
+      throw new Error("taken by somebody else");
+    },
+  };
+  expect(await migrate(racing, 1)).toEqual({ wasNew: true });
+  expect(taken).toBe(migrations.length);
+  expect(await schemaProblem(file.port)).toBeUndefined();
+  const failing = openSqlite(":memory:");
+  await expect(migrate({ ...failing.port, write: () => Promise.reject(new Error("full")) }, 1)).rejects.toThrow("full");
+  file.close();
+  failing.close();
+});
+
+test("a newer database that cannot be reached is no problem of its schema", async () => {
+  const file = openSqlite(":memory:");
+  await migrate(file.port, 0);
+  file.transaction((run) => run("INSERT INTO migrations (version, applied_at) VALUES (999, 0)"));
+  const read: SqlDriver["read"] = (asked) =>
+    asked.length > 1 ? Promise.reject(new DatabaseUnavailable("gone")) : file.port.read(asked);
+  await expect(schemaProblem({ ...file.port, read })).rejects.toThrow(DatabaseUnavailable);
+  file.close();
+});
+
+test("the steps as files make the same database", async () => {
+  const file = openSqlite(":memory:");
+  const names = [...migrationFiles().keys()];
+  expect(names).toEqual(migrations.map((_, index) => `${String(index + 1).padStart(4, "0")}_schema_${index + 1}.sql`));
+  for (const text of migrationFiles().values()) file.database.exec(text);
+  expect(await schemaProblem(file.port)).toBeUndefined();
+  expect(await migrate(file.port, 0)).toEqual({ wasNew: false });
+  const [row] = file.rows({ sql: "SELECT min(applied_at) AS at FROM migrations", values: [] });
+  expect(Math.abs(Number(row?.["at"]) - Date.now())).toBeLessThan(60_000);
   file.close();
 });
