@@ -1,0 +1,139 @@
+import { existsSync, mkdtempSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterAll, expect, onTestFinished, test } from "vitest";
+import { DatabaseUnavailable } from "../api/SqlDriver.ts";
+import { isCorrupt, openSqlite, primaryCodeOf, type SqliteOptions } from "./SqliteFile.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "registry-sqlite-"));
+afterAll(() => rm(directory, { recursive: true }));
+
+const opened = (path = join(directory, `${crypto.randomUUID()}.sqlite`), options: SqliteOptions = {}) => {
+  const file = openSqlite(path, options);
+  onTestFinished(() => {
+    if (file.database.isOpen) file.close();
+  });
+  return { path, ...file };
+};
+
+const value = (database: DatabaseSync, pragma: string): unknown =>
+  Object.values(database.prepare(`PRAGMA ${pragma}`).get() ?? {})[0];
+
+test("a connection is durable, shared and bounded", () => {
+  const { database, path, access } = opened();
+  const pragmas = [
+    "journal_mode",
+    "synchronous",
+    "wal_autocheckpoint",
+    "foreign_keys",
+    "mmap_size",
+    "temp_store",
+    "cache_size",
+    "busy_timeout",
+  ];
+  expect(pragmas.map((pragma) => value(database, pragma))).toEqual(["wal", 2, 4_000, 1, 0, 2, -65_536, 10_000]);
+  expect([access, statSync(path).mode & 0o777]).toEqual(["read-write", 0o600]);
+  const alone = opened(undefined, { selfContained: true });
+  alone.database.exec("CREATE TABLE t (a)");
+  expect(readdirSync(directory).filter((name) => name.startsWith(alone.path.slice(directory.length + 1)))).toHaveLength(
+    1,
+  );
+});
+
+const insert = (a: number) => ({ sql: "INSERT INTO t VALUES (?) RETURNING a", values: [a] });
+
+test("a transaction is all or nothing", async () => {
+  const { transaction, rows, iterate, port } = opened();
+  transaction((run) => run("CREATE TABLE t (a UNIQUE)"));
+  const all = () => rows({ sql: "SELECT a FROM t ORDER BY a", values: [] });
+  expect(transaction((run) => run("INSERT INTO t VALUES (?), (?) RETURNING a", 1, 2))).toEqual([{ a: 1 }, { a: 2 }]);
+  expect(transaction((run) => run.change("UPDATE t SET a = a + 10"))).toBe(2);
+  expect(() =>
+    transaction((run) => {
+      run("INSERT INTO t VALUES (3)");
+      throw new Error("no");
+    }),
+  ).toThrow("no");
+  expect(await port.write([insert(4), insert(5)])).toEqual([[{ a: 4 }], [{ a: 5 }]]);
+  await expect(port.write([insert(6), insert(5)])).rejects.toThrow("UNIQUE constraint failed");
+  expect(all()).toEqual([{ a: 4 }, { a: 5 }, { a: 11 }, { a: 12 }]);
+  expect([...iterate({ sql: "SELECT a FROM t WHERE a > ?", values: [11] })]).toEqual([{ a: 12 }]);
+});
+
+test("reads of one turn of the event loop are of one moment, and later ones see what others wrote", async () => {
+  const { path, port, database } = opened();
+  database.exec("CREATE TABLE t (a); INSERT INTO t VALUES (1)");
+  const other = new DatabaseSync(path);
+  const read = () => port.read([{ sql: "SELECT a FROM t", values: [] }]);
+  expect(await read()).toEqual([[{ a: 1 }]]);
+  other.exec("UPDATE t SET a = 2");
+  expect(await read()).toEqual([[{ a: 1 }]]);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(await read()).toEqual([[{ a: 2 }]]);
+  // Its own write ends the snapshot.
+  await port.write([{ sql: "UPDATE t SET a = 3", values: [] }]);
+  expect(await read()).toEqual([[{ a: 3 }]]);
+  other.close();
+});
+
+test("a write waits for another process, without stopping what else this one does", async () => {
+  const { path, port, database } = opened();
+  database.exec("CREATE TABLE t (a)");
+  const other = new DatabaseSync(path);
+  other.exec("BEGIN IMMEDIATE");
+  const written = port.write([{ sql: "INSERT INTO t VALUES (1) RETURNING a", values: [] }]);
+  await new Promise((resolve) => setImmediate(resolve));
+  other.exec("COMMIT");
+  expect(await written).toEqual([[{ a: 1 }]]);
+  expect(value(database, "busy_timeout")).toBe(10_000);
+  other.close();
+});
+
+test("many rows are written without a look at those they refer to, other rows never", () => {
+  const { database, bulkTransaction, transaction } = opened();
+  database.exec("CREATE TABLE p (a PRIMARY KEY); CREATE TABLE c (a REFERENCES p)");
+  expect(bulkTransaction((run) => run.change("INSERT INTO c VALUES (1)"))).toBe(1);
+  expect(() => transaction((run) => run("INSERT INTO c VALUES (1)"))).toThrow("FOREIGN KEY constraint failed");
+  expect(() => bulkTransaction((run) => run("nonsense"))).toThrow("syntax error");
+  expect(() => transaction((run) => run("INSERT INTO c VALUES (1)"))).toThrow("FOREIGN KEY constraint failed");
+});
+
+test("a file that is read only is not written, and one that is missing not made", async () => {
+  const { path, database } = opened();
+  database.exec("CREATE TABLE t (a)");
+  const { port, access } = opened(path, { readOnly: true });
+  expect([access, port.readOnly]).toEqual(["read-only", true]);
+  await expect(port.write([{ sql: "INSERT INTO t VALUES (1)", values: [] }])).rejects.toThrow(DatabaseUnavailable);
+  expect(opened().port.readOnly).toBe(false);
+  const none = join(directory, "none");
+  expect(() => openSqlite(none, { readOnly: true })).toThrow("unable to open");
+  expect(existsSync(none)).toBe(false);
+});
+
+test("what is no file of SQLite is an error that says so", async () => {
+  expect(() => openSqlite(directory)).toThrow(`cannot use the database ${directory}: it is a directory`);
+  const text = join(directory, "text");
+  writeFileSync(text, "x".repeat(4_096));
+  expect(() => openSqlite(text)).toThrow("file is not a database");
+  const { port } = opened();
+  const failed: unknown = await port.read([{ sql: "SELECT * FROM t", values: [] }]).catch((error: unknown) => error);
+  expect(failed).toBeInstanceOf(DatabaseUnavailable);
+  // The next read begins anew.
+  expect(await port.read([{ sql: "SELECT 1 AS a", values: [] }])).toEqual([[{ a: 1 }]]);
+  expect([
+    primaryCodeOf({ errcode: 11 + 256 }),
+    primaryCodeOf({}),
+    isCorrupt({ errcode: 267 }),
+    isCorrupt({ errcode: 12 }),
+  ]).toEqual([11, 0, true, false]);
+});
+
+test("a file may be closed with reads under way", async () => {
+  const { port, close, database } = opened();
+  await port.read([{ sql: "SELECT 1", values: [] }]);
+  close();
+  expect(database.isOpen).toBe(false);
+  await new Promise((resolve) => setImmediate(resolve));
+});
