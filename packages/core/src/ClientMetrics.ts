@@ -40,7 +40,7 @@ export const metricsListener =
   (event) => {
     const { endpoint } = event;
     if (event.type === "response") {
-      const mediaType = event.mediaType?.split(";", 1)[0] ?? "none";
+      const mediaType = event.mediaType?.split(";")[0] ?? "none";
       count(requests, { endpoint, status: String(event.status), media_type: mediaType }, 1, context);
       count(duration, durationAttributes(event, event.status), event.durationMs / 1000, context);
       count(received, { media_type: mediaType }, event.bytes, context);

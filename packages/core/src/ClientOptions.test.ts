@@ -69,6 +69,8 @@ test.for([
   "api.bytenite.com",
   "ftp://a.example",
   "http://user:pass@a.example",
+  "http://user@a.example",
+  "http://:pass@a.example",
   "http://a.example?x=1",
   "http://a.example#x",
 ])("the base URL %j is refused, and a password in it is not shown", (given) => {

@@ -1,7 +1,7 @@
 // Options of a client and their defaults, without types of Effect.
 import { defaultBodyLimits, type BodyLimits } from "./Body.ts";
 import type { Breaker } from "./FailureRateBreaker.ts";
-import { tokenText, type TokenOption } from "./Token.ts";
+import type { TokenOption } from "./Token.ts";
 import type { EngineEvent } from "./EngineEvent.ts";
 import type { Hedging } from "./LatencyHedging.ts";
 import { defaultBaseUrl } from "./HttpRules.ts";
@@ -116,7 +116,6 @@ export const settingsOf = (options: CallOptions, base: CallSettings = defaultSet
   assertOptionNames(options.retry, retryNames, "retry");
   assertOptionNames(options.limits, Object.keys(defaultLimits), "limits");
   assertOptionTypes(options, optionRules);
-  if (typeof options.token === "string") tokenText(options.token);
   const { format, headers = {}, attemptTimeoutMs, deadlineMs, dedupe, middleware, propagateTrace } = options;
   const settings: CallSettings = {
     ...base,

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { matchPath, pathOf } from "./Endpoint.ts";
+import { matchPath, pathOf, readNames } from "./Endpoint.ts";
 
 const tags = fc.oneof(
   fc.stringMatching(/^[A-Za-z0-9_-]{1,64}(@[0-9]{1,3}(\.[0-9]{1,3})?)?$/),
@@ -58,6 +58,10 @@ test.for<[path: string, match: ReturnType<typeof matchPath>]>([
   ["", undefined],
 ])("%s belongs to %j", ([path, match]) => {
   expect(matchPath(path)).toEqual(match);
+});
+
+test("three calls only read engines", () => {
+  expect(readNames).toEqual(["list", "get", "status"]);
 });
 
 test("text that is not well-formed Unicode has no path", () => {

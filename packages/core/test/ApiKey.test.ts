@@ -162,3 +162,45 @@ test.for(["", "opaque", "a.b.c", "..", jwt({}), jwt(null), jwt({ exp: "soon" }),
     expect(jwtExpiryMs(token)).toBeUndefined();
   },
 );
+
+test.for<[status: number, body: unknown, outcome: object]>([
+  [200, { token: "t" }, { name: "a" }],
+  [299, { token: "t" }, { name: "a" }],
+  [300, { token: "t" }, { reason: { _tag: "Rejected" } }],
+  [200, { token: "" }, { reason: { _tag: "CredentialsFailed" } }],
+  [200, { token: 7 }, { reason: { _tag: "CredentialsFailed" } }],
+  [200, {}, { reason: { _tag: "CredentialsFailed" } }],
+  [200, null, { reason: { _tag: "CredentialsFailed" } }],
+])("with %i and %j from the exchange a call ends with %j", async ([status, body, expected]) => {
+  const client = createEngineClient({
+    token: apiKey(key),
+    format: "json",
+    retry: { maxAttempts: 1 },
+    fetch: (url) =>
+      Promise.resolve(url.includes("/auth/") ? Response.json(body, { status }) : Response.json({ name: "a" })),
+  });
+  expect(await client.get("a").catch((cause: unknown) => cause)).toMatchObject(expected);
+});
+
+test.for<[expiresIn: unknown, exchanges: number]>([
+  [undefined, 2],
+  [0, 2],
+  [-1, 2],
+  ["soon", 2],
+  [1, 1],
+  ["3600", 1],
+])("a token with expiresIn %j is fetched for two calls in a row %i times", async ([expiresIn, expected]) => {
+  let exchanges = 0;
+  const client = createEngineClient({
+    token: apiKey(key),
+    format: "json",
+    fetch: (url) =>
+      Promise.resolve(
+        url.includes("/auth/")
+          ? Response.json({ token: `token-${(exchanges += 1)}`, expiresIn })
+          : Response.json({ name: "a" }),
+      ),
+  });
+  for (const tag of ["a", "b"]) await client.get(tag);
+  expect(exchanges).toBe(expected);
+});
