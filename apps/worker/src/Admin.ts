@@ -1,5 +1,5 @@
 // Operator endpoints: health, and with the admin secret metrics, purges, explanations.
-import { basePath, withoutBearer } from "@bytenite-engines/core/wire";
+import { basePath, withoutBearer, type Format } from "@bytenite-engines/core/wire";
 import { currentAge, timeToLive, usableUntil } from "@bytenite-engines/http-cache";
 import { decide, isServedAfterFailure, look } from "./Decision.ts";
 import { fieldIn, hasForm, type Entry } from "./Entry.ts";
@@ -127,8 +127,7 @@ const explain = async (isolate: Isolate, parameters: URLSearchParams, request: R
   const form = parsed.representation.format;
   return json({
     key: { user, endpoint: parsed.route.endpoint, target: parsed.route.target, form },
-    stored: selected ? { purged, isTranscoded: !hasForm(selected, form), ...storedIn(selected) } : null,
-    freshness: selected ? freshnessIn(selected, now()) : null,
+    ...(selected ? describe(selected, purged, form, now()) : { stored: null, freshness: null }),
     upstream: {
       isDown: admission.isDown(),
       isFailing: admission.isFailing(applicant),
@@ -139,15 +138,14 @@ const explain = async (isolate: Isolate, parameters: URLSearchParams, request: R
   });
 };
 
-const storedIn = ({ status, askedFormat, fetchedAtMs, names, headers }: Entry) => {
+/** What is stored, and its freshness in milliseconds with what follows from it now. */
+const describe = (entry: Entry, purged: string | null, form: Format, nowMs: number) => {
+  const { status, askedFormat, fetchedAtMs, names: contains, headers, freshness } = entry;
   const cacheControl = fieldIn(headers, "cache-control") ?? null;
-  return { status, askedFormat, fetchedAt: moment(fetchedAtMs), contains: names, cacheControl };
-};
-
-/** The freshness in milliseconds, with what follows from it now. */
-const freshnessIn = ({ freshness }: Entry, nowMs: number) => {
-  const [ageMs, ttlMs] = [currentAge(freshness, nowMs), timeToLive(freshness, nowMs)];
-  return { ...freshness, ageMs, ttlMs, usableUntil: moment(usableUntil(freshness)) };
+  const times = { ageMs: currentAge(freshness, nowMs), ttlMs: timeToLive(freshness, nowMs) };
+  const fetched = { isTranscoded: !hasForm(entry, form), status, askedFormat, fetchedAt: moment(fetchedAtMs) };
+  const stored = { purged, ...fetched, contains, cacheControl };
+  return { stored, freshness: { ...freshness, ...times, usableUntil: moment(usableUntil(freshness)) } };
 };
 
 const unauthenticated = refusal(401, "UNAUTHENTICATED", "the admin secret is missing or wrong", {

@@ -110,28 +110,25 @@ export const createAdmission = (
   const sharedBudget = new RetryBudget();
   /** `isFailure`: a request for the resource failed, and none has been answered since. */
   const backOffs = recentOf<{ untilMs: number; backOffMs: number; isFailure: boolean }>(maxRemembered);
-  let isDown = false;
-  /** Whether the last failure is too old to say that the upstream is down; until the next probe has ended. */
-  let isUnknown = false;
   let probedAtMs = Number.NEGATIVE_INFINITY;
-  let failedAtMs = Number.NEGATIVE_INFINITY;
+  /** When a probe last failed, where the upstream is down; infinitely long ago if that no longer says so, until the next has ended. */
+  let failedAtMs: number | undefined;
   let pauseMs = probeEveryMs;
   let answers = 0;
   const answered = (): void => {
     answers += 1;
-    if (!isDown) return;
-    isDown = false;
-    isUnknown = false;
+    if (failedAtMs === undefined) return;
+    failedAtMs = undefined;
     pauseMs = probeEveryMs;
     onChange("closed");
   };
   const denied = (nowMs: number, { orStale }: Applicant) => {
-    if (!isDown) return undefined;
+    if (failedAtMs === undefined) return undefined;
     // No probe is under way, and none was sent for longer than any pause.
-    if (failedAtMs >= probedAtMs && nowMs - failedAtMs > probeEveryMs) isUnknown = true;
+    if (failedAtMs >= probedAtMs && nowMs - failedAtMs > probeEveryMs) failedAtMs = Number.NEGATIVE_INFINITY;
     const untilProbeMs = probedAtMs + pauseMs - nowMs;
     // With each probe one request is sent: a probe may be answered otherwise than requests with a token.
-    const retryAfterMs = untilProbeMs > 0 && !isUnknown ? untilProbeMs : orStale ? pauseMs : undefined;
+    const retryAfterMs = untilProbeMs > 0 && Number.isFinite(failedAtMs) ? untilProbeMs : orStale ? pauseMs : undefined;
     return retryAfterMs === undefined ? undefined : ({ problem: "known-to-be-down", retryAfterMs } as const);
   };
   const backOff = (request: Applicant, isFailure = false, retryAfterMs = 0): void => {
@@ -143,7 +140,7 @@ export const createAdmission = (
   };
   const isFailing = (request: Applicant): boolean => backOffs.get(resourceKeyOf(request))?.isFailure === true;
   return {
-    isDown: () => isDown,
+    isDown: () => failedAtMs !== undefined,
     isFailing,
     backOff,
     /** Whether a stale entry of the resource must not be validated in the background yet. */
@@ -210,11 +207,9 @@ export const createAdmission = (
         answered();
       } catch {
         if (answers > answersBefore) return;
+        pauseMs = failedAtMs === undefined ? minProbePauseMs : Math.min(probeEveryMs, pauseMs * 2);
+        if (failedAtMs === undefined) onChange("open");
         failedAtMs = now();
-        isUnknown = false;
-        pauseMs = isDown ? Math.min(probeEveryMs, pauseMs * 2) : minProbePauseMs;
-        if (!isDown) onChange("open");
-        isDown = true;
       }
     },
   };

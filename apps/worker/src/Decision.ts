@@ -1,9 +1,9 @@
 // Identity of a request, its stored entries, and the cache decision.
 import { requestIdFrom } from "@bytenite-engines/core/wire";
-import { hopByHopNames, parseRange, sliceOf } from "@bytenite-engines/http-cache";
+import { hopByHopNames, parseRange, rangeFor, sliceOf } from "@bytenite-engines/http-cache";
 import type { CacheOutcome, CacheRequest, HttpCache } from "@bytenite-engines/http-cache";
 import { userOf, type Applicant } from "./Admission.ts";
-import { otherForm, rangeFor, type Entry } from "./Entry.ts";
+import { fieldIn, otherForm, type Entry } from "./Entry.ts";
 import type { Identity } from "./Identity.ts";
 import type { Isolate } from "./Isolate.ts";
 import { clientOf, tooLong, upstreamUrlOf, type ParsedRequest, type RequestContext } from "./Request.ts";
@@ -75,10 +75,9 @@ export const decide = (reader: Reader) => {
 };
 
 /** Whether the upstream failed lately, so that a stale entry is served at once, and validated in the background. */
-export const isServedAfterFailure = ({ decision, request, applicant, isolate }: Plan): boolean => {
+export const isServedAfterFailure = ({ decision, applicant, isolate }: Plan): boolean => {
   const { forward }: CacheOutcome = decision.outcome;
-  const isValidation = forward === "stale" && request.route.endpoint !== "other";
-  return isValidation && applicant.orStale && isolate.admission.isFailing(applicant);
+  return forward === "stale" && applicant.orStale && isolate.admission.isFailing(applicant);
 };
 
 const forwardedOf = ({ headers, cacheControl }: ParsedRequest): Record<string, string> => {
@@ -91,7 +90,7 @@ const forwardedOf = ({ headers, cacheControl }: ParsedRequest): Record<string, s
 };
 
 const holdsRange = (entry: Entry, part: NonNullable<Entry["part"]>, { method, headers }: ParsedRequest): boolean => {
-  const field = rangeFor(method, headers, entry);
+  const field = rangeFor(method, headers, fieldIn(entry.headers, "etag"));
   const range = parseRange(field);
   const slice = range && sliceOf(range, part, entry.bytes.byteLength);
   return field === part.askedRange || typeof slice === "object";

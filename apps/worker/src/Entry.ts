@@ -1,9 +1,10 @@
 // Stored entries: fields, bodies, formats, encryption.
 import { createRegistry, equals, type DescMessage, type Message } from "@bufbuild/protobuf";
 import { BinaryReader } from "@bufbuild/protobuf/wire";
-import { decode, decodeJson, encode, endpoints, formatOf, schemaDigestHeader } from "@bytenite-engines/core/wire";
+import { decode, decodeJson, encode, endpoints, schemaDigestHeader } from "@bytenite-engines/core/wire";
 import { schemaDigests, type Format, type ReadName } from "@bytenite-engines/core/wire";
-import { freshnessOf, responseDirectives, splitList, timeToLive, withVary } from "@bytenite-engines/http-cache";
+import { freshnessOf, parseDirectives, responseDirectives, splitList } from "@bytenite-engines/http-cache";
+import { timeToLive, withVary } from "@bytenite-engines/http-cache";
 import type { CacheEntry, ExchangeTimes, Freshness, StoredPart } from "@bytenite-engines/http-cache";
 import { joined, type Bytes, type Lease } from "./Body.ts";
 import { base64url } from "./Identity.ts";
@@ -36,7 +37,6 @@ export interface Answer {
 }
 
 export interface Entry extends Answer, CacheEntry {
-  readonly status: number;
   readonly freshness: Freshness;
   readonly owner: string; // digest of the owner's token; empty: everybody's
   readonly names: ReadonlyArray<string> | null; // names of the engines that it contains; null: unknown, perhaps any
@@ -63,7 +63,7 @@ const notForClients =
 /** Nor, in a response of an endpoint: parts are not served, and the length may be that of another form. */
 const notOfEndpoints = /^(?:accept-ranges|content-length)$/;
 /** Directives for shared caches, and `private`, which is there anyway. */
-const forShared = /^(?:private|public|s-maxage)$/;
+const forShared = /^(?:private|public|s-maxage)\s*(?:=|$)/i;
 /** Options of freshness for clients: a private cache that obeys no targeted field. */
 const clientOptions = { shared: false, apparentAge: false };
 
@@ -80,7 +80,6 @@ export const clientFields = (status: number, received: Headers, times: ExchangeT
     [...received].filter(
       ([name, value]) =>
         !notForClients.test(name) &&
-        !notPassedOn.test(name) &&
         (own === undefined || !notOfEndpoints.test(name)) &&
         (name !== "age" || /^[0-9]+$/.test(value)),
     ),
@@ -95,14 +94,13 @@ export const clientFields = (status: number, received: Headers, times: ExchangeT
   return [...fields];
 };
 
-const directiveIn = (directive: string): string => (directive.split("=", 1)[0] ?? "").trim().toLowerCase();
 const maxAge = (ms: number): string => `private, max-age=${Math.floor(ms / 1000)}`;
 
 /** Cache-Control for one client: as sent, else by Expires, else the lifetime for browsers, or less where this cache has less. */
 const clientControl = (status: number, received: Headers, times: ExchangeTimes, own: OwnFields | undefined): string => {
   if (own?.isLost === true) return "private, no-store";
   const sent = splitList(received.get("cache-control") ?? "");
-  if (sent.length > 0) return ["private", ...sent.filter((each) => !forShared.test(directiveIn(each)))].join(", ");
+  if (sent.length > 0) return ["private", ...sent.filter((each) => !forShared.test(each))].join(", ");
   const stated = freshnessOf(status, received, responseDirectives(received, clientOptions), times, clientOptions);
   if (stated.explicit) return maxAge(stated.lifetimeMs);
   const isOurs = own !== undefined && status === 200 && !responseDirectives(received, { targetedFields }).noStore;
@@ -120,13 +118,8 @@ export const asDecoded = (headers: Headers): Headers => {
   return decoded;
 };
 
-export const formatIn = (headers: Headers): Format | undefined => formatOf(headers.get("content-type"));
-
 export const fieldIn = (fields: Fields, name: string): string | undefined =>
   fields.find(([field]) => field === name.toLowerCase())?.[1];
-
-export const hasValidator = (fields: Fields): boolean =>
-  fields.some(([name]) => name === "etag" || name === "last-modified");
 
 /** A strong entity tag of bytes in a form: the first 16 bytes of their SHA-256. */
 export const strongEtag = async (bytes: Bytes, format: Format | undefined): Promise<string> => {
@@ -218,13 +211,12 @@ export const inForm = async (entry: Entry, format: Format): Promise<Entry | unde
   if (hasForm(entry, format)) return entry;
   if (entry.other === undefined) {
     const { endpoint, bytes, format: from, client, headers } = entry;
-    const control = splitList(fieldIn(headers, "cache-control") ?? "");
     const isPossible =
       endpoint !== "other" &&
       from !== undefined &&
       entry.status === 200 &&
       bytes.byteLength <= maxTranscodedBytes &&
-      !control.some((directive) => directiveIn(directive) === "no-transform");
+      !parseDirectives(fieldIn(headers, "cache-control") ?? null).has("no-transform");
     const made = isPossible ? transcode(endpoint, bytes, from, fieldIn(client, schemaDigestHeader)) : undefined;
     entry.other = made === undefined ? "none" : otherOf(entry, made, format, await strongEtag(made, format));
   }
@@ -251,14 +243,6 @@ export const outdated = (entry: Entry): Entry => {
   return { ...entry, freshness, prepared: undefined, other: typeof other === "object" ? outdated(other) : other };
 };
 
-/** The Range that applies to a stored answer: none if If-Range names another one, or a date, a weak validator (RFC 9110, 13.1.5). */
-export const rangeFor = (method: string, asked: Headers, { headers }: Entry): string | null => {
-  if (method !== "GET") return null;
-  const ifRange = asked.get("if-range");
-  const applies = ifRange === null || (ifRange === fieldIn(headers, "etag") && !ifRange.startsWith("W/"));
-  return applies ? asked.get("range") : null;
-};
-
 export const isFresh = (entry: Entry, nowMs: number): boolean => timeToLive(entry.freshness, nowMs) > 0;
 
 /** What is counted for an entry besides its bytes: objects, maps, and fields of so many characters. Measured, rounded up. */
@@ -275,7 +259,6 @@ export const sizeOf = ({ bytes, headers, client, other }: Entry): number => {
 const ivBytes = 12;
 const lineFeed = 0x0a; // it ends the JSON, which has none itself
 const utf8 = new TextEncoder();
-const utf8Reader = new TextDecoder();
 
 /** An entry as bytes that only the bearer of the owner's token can read, and only under this key. */
 export const encryptEntry = async (key: string, entry: Entry, secret: CryptoKey): Promise<Bytes> => {
@@ -298,7 +281,7 @@ export const decryptEntry = async (
     const data = new Uint8Array(encrypted, ivBytes);
     const plain = new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv }, secret, data));
     const end = plain.indexOf(lineFeed);
-    const text = utf8Reader.decode(plain.subarray(0, end));
+    const text = fatalUtf8.decode(plain.subarray(0, end));
     const [boundTo, rest] = JSON.parse(text) as [string, Omit<Entry, "bytes" | "owner">];
     return boundTo === key ? Object.assign(rest, { owner, bytes: plain.subarray(end + 1) }) : undefined;
   } catch {

@@ -1,22 +1,13 @@
 // The whole flow: parse, identify, look up, decide, fetch, store, answer.
-import { basePath, mediaTypeOf, requestIdFrom, schemaDigestHeader, type Format } from "@bytenite-engines/core/wire";
+import { basePath, formatOf, mediaTypeOf, requestIdFrom, schemaDigestHeader } from "@bytenite-engines/core/wire";
+import type { Format } from "@bytenite-engines/core/wire";
 import { cacheStatus, endToEnd, errorStatuses, evaluate, isUnsafe } from "@bytenite-engines/http-cache";
-import { parseContentRange, timeToLive, varyNames, withDate } from "@bytenite-engines/http-cache";
+import { hasValidator, parseContentRange, timeToLive, varyNames, withDate } from "@bytenite-engines/http-cache";
 import type { CacheEntry, CacheOutcome, Freshness } from "@bytenite-engines/http-cache";
 import { adminPrefix, answerAdmin } from "./Admin.ts";
 import type { Config } from "./Config.ts";
 import { decide, forwardedFields, isServedAfterFailure, look, usableNow, type Plan, type Reader } from "./Decision.ts";
-import {
-  asDecoded,
-  clientFields,
-  fieldIn,
-  formatIn,
-  formOf,
-  hasForm,
-  hasValidator,
-  namesOf,
-  strongEtag,
-} from "./Entry.ts";
+import { asDecoded, clientFields, fieldIn, formOf, hasForm, namesOf, strongEtag } from "./Entry.ts";
 import { notPassedOn, type Answer, type Entry, type OwnFields } from "./Entry.ts";
 import { ownersOf, type Identity } from "./Identity.ts";
 import type { Exchanged, Fetched, Isolate } from "./Isolate.ts";
@@ -37,14 +28,12 @@ export const handle = (request: Request, isolate: Isolate, context: RequestConte
   const startedAtMs = isolate.now();
   const finished = (outcome: RequestOutcome): Response =>
     finish(outcome, { request, method, headers, target, startedAtMs }, isolate);
-  const notAsked = { result: "refused", bytes: 0 } as const;
   if (method === "OPTIONS") {
-    return finished({ ...notAsked, response: respondOptions(headers, allowedOrigins, forwardedPaths.length > 0) });
+    const response = respondOptions(headers, allowedOrigins, forwardedPaths.length > 0);
+    return finished({ response, result: "refused", bytes: 0 });
   }
   const parsed = parseRequest(method, headers, target, isolate.config);
-  if ("status" in parsed) {
-    return finished({ ...notAsked, response: refuse(parsed, headers.get("accept"), method !== "HEAD") });
-  }
+  if ("status" in parsed) return finished(refused(request, parsed));
   const hit = fromMemory(parsed, startedAtMs, isolate, context);
   return hit === undefined ? fromCache(parsed, request.body, isolate, context).then(finished) : finished(hit);
 };
@@ -131,9 +120,10 @@ const fromCache = async (request: ParsedRequest, body: Request["body"], isolate:
   }
   const joins = outcome.forward !== "request" && !control.noCache && control.maxAge !== 0;
   const fetched = isRead ? await fetchShared(plan, joins) : await write(plan, body);
-  const { collapsed = false } = fetched;
+  const { collapsed = false, attempts, durationMs } = fetched;
   const cacheOutcome = { ...outcome, collapsed };
-  const details = { requestId, upstream: collapsed ? undefined : upstreamIn(fetched) };
+  const ended = "problem" in fetched ? { problem: fetched.problem } : { status: fetched.status };
+  const details = { requestId, upstream: collapsed ? undefined : { ...ended, attempts, durationMs } };
   const failed = "problem" in fetched ? isOutage(fetched.problem) : errorStatuses.has(fetched.status);
   if (failed && stale !== undefined && usableNow(stale, reader.identity, isolate) !== undefined) {
     return { ...serveStale(reader, stale, cacheOutcome, fetched), ...details };
@@ -186,19 +176,14 @@ const inAskedForm = async (plan: Plan, fetched: Exchanged): Promise<Fetched> => 
   return made === undefined ? exchange(unconditional(plan)) : { ...fetched, answer: made };
 };
 
-const upstreamIn = (fetched: Fetched): RequestOutcome["upstream"] => {
-  const { attempts, durationMs } = fetched;
-  const ended = "problem" in fetched ? { problem: fetched.problem } : { status: fetched.status };
-  return { ...ended, attempts, durationMs };
-};
-
 const nothingStored = refusal(504, "DEADLINE_EXCEEDED", "no stored response satisfies only-if-cached");
 
-const refused = (request: ParsedRequest, reason: ErrorResponse, outcome?: CacheOutcome): RequestOutcome => {
-  const { method, headers, route } = request;
+type Refusable = Pick<ParsedRequest, "method" | "headers"> & Pick<RequestOutcome, "route">;
+
+const refused = ({ method, headers, route }: Refusable, reason: ErrorResponse, outcome?: CacheOutcome) => {
   const response = refuse(reason, headers.get("accept"), method !== "HEAD");
   if (outcome !== undefined) response.headers.append("cache-status", cacheStatus(proxyName, outcome));
-  return { response, result: resultOf(outcome), route, bytes: 0 };
+  return { response, result: resultOf(outcome), route, bytes: 0 } satisfies RequestOutcome;
 };
 
 /** Forwarded headers that are not in the cache key of an endpoint. */
@@ -308,14 +293,14 @@ const exchangeOnce = async (plan: Plan): Promise<Fetched> => {
     if (updated.action === "updated") {
       const entry = entryFrom(plan, updated.entry, updatable, result);
       const stored = store.put(identity, request, entry, result.asked, context);
-      if (!isHead) return exchanged(entry, entry, result, stored);
+      if (!isHead) return { ...result, answer: entry, entry, stored, shared: true };
     } else if (isHead || updated.action === "remove") {
       context.waitUntil(store.remove(identity, request.route, result.asked));
     }
     if (isHead) return await received(plan, result);
     if (updated.action === "remove") {
       const client = fieldsOf(plan, updatable.status, updated.response.headers, result);
-      return exchanged({ ...updatable, client }, undefined, result, false);
+      return { ...result, answer: { ...updatable, client }, entry: undefined, stored: false, shared: true };
     }
   } finally {
     result.lease.release();
@@ -357,9 +342,9 @@ const fieldsOf = (plan: Plan, status: number, headers: Headers, times: UpstreamA
   const { request, identity, isolate } = plan;
   const { endpoint } = request.route;
   const { config } = isolate;
-  if (endpoint !== "other") return clientFields(status, headers, times, { ...own, ...config.lifetimes[endpoint] });
   const isForOneUser = identity !== undefined && !config.cachesAnonymous;
-  return (isForOneUser ? clientFields(status, headers, times) : [...headers])
+  const ofEndpoint = endpoint === "other" ? undefined : { ...own, ...config.lifetimes[endpoint] };
+  return (ofEndpoint || isForOneUser ? clientFields(status, headers, times, ofEndpoint) : [...headers])
     .filter(([name]) => !notPassedOn.test(name))
     .map(([name, value]) => [name, name === "location" ? locationAtProxy(value, config) : value] as const);
 };
@@ -390,14 +375,6 @@ const entryFrom = (
   };
 };
 
-const exchanged = (
-  answer: Answer,
-  entry: Entry | undefined,
-  { status, attempts, durationMs }: UpstreamAnswer,
-  stored: boolean,
-  shared = true,
-): Exchanged => ({ answer, entry, status, stored, shared, attempts, durationMs });
-
 /** After a 401: drops the stored entries of the token, and lets no request join a running exchange. */
 const revoke = ({ isolate, context }: Plan, identity: Identity): void => {
   isolate.flights.close(identity.digest);
@@ -413,12 +390,12 @@ const received = async (plan: Plan, result: UpstreamAnswer): Promise<Fetched> =>
   const { route } = request;
   const { endpoint, tag } = route;
   const isEndpoint = endpoint !== "other";
-  const { status, body, attempts, durationMs } = result;
+  const { status, statusText, body, lease, attempts, durationMs } = result;
   if (isEndpoint && (status === 206 || status === 304)) return { problem: "unusable", attempts, durationMs };
   const headers = withDate(endToEnd(asDecoded(result.headers)), result.responseTimeMs);
   const isWhole = body.stream === undefined;
   const isOwn = isEndpoint && status === 200;
-  const format = isEndpoint ? formatIn(headers) : undefined;
+  const format = isEndpoint ? formatOf(headers.get("content-type")) : undefined;
   const digest = headers.get(schemaDigestHeader);
   const contained = isOwn && isWhole ? namesOf(endpoint, format, body.bytes, digest) : isEndpoint ? [] : null;
   // An undecodable 200, or one in an unrequested coding, is passed on and leaves the stored entry.
@@ -436,11 +413,14 @@ const received = async (plan: Plan, result: UpstreamAnswer): Promise<Fetched> =>
   const cached = kept?.stored === true && !varies && (isEndpoint || isUseful(kept.entry)) ? kept.entry : undefined;
   const freshness = cached && within(cached.freshness, identity?.expiresAtMs);
   const etag = isOwn && isWhole ? await strongEtag(body.bytes, format) : undefined;
-  const answer = answerOf(plan, headers, result, { freshness, etag, isLost });
+  const client = fieldsOf(plan, status, headers, result, { freshness, etag, isLost });
+  const form = { endpoint, askedFormat: formatAsked(plan), format };
+  const answer: Answer = { ...body, ...form, status, statusText, lease, client, freshness };
   if (cached !== undefined) {
     const names = contained && [...new Set(tag === undefined ? contained : [...contained, nameIn(tag)])];
     const entry = entryFrom(plan, cached, { ...answer, names: names ?? null, part }, result);
-    return exchanged(answer, entry, result, store.put(identity, request, entry, result.asked, context));
+    const stored = store.put(identity, request, entry, result.asked, context);
+    return { ...result, answer, entry, stored, shared: true };
   }
   const isNews = isEndpoint ? !isLost && !request.control.noStore : request.method === "GET" || status >= 400;
   if (identity !== undefined && status === 401) {
@@ -450,21 +430,12 @@ const received = async (plan: Plan, result: UpstreamAnswer): Promise<Fetched> =>
     const isUncacheable = status < 300 || status === 404;
     context.waitUntil(store.remove(identity, route, result.asked, isUncacheable ? reason : undefined));
   }
-  return exchanged(answer, undefined, result, false, isWhole && (status >= 400 || isLost));
+  return { ...result, answer, entry: undefined, stored: false, shared: isWhole && (status >= 400 || isLost) };
 };
 
 /** Whether an entry that is not for an endpoint can be used again: fresh, or after validation. */
 const isUseful = ({ freshness, headers }: CacheEntry): boolean =>
-  freshness.explicit || timeToLive(freshness, freshness.responseTimeMs) > 0 || hasValidator(headers);
-
-const answerOf = (plan: Plan, headers: Headers, result: UpstreamAnswer, own: OwnFields = {}): Answer => {
-  const { status, statusText, body, lease } = result;
-  const { endpoint } = plan.request.route;
-  const format = endpoint === "other" ? undefined : formatIn(headers);
-  const client = fieldsOf(plan, status, headers, result, own);
-  const askedFormat = formatAsked(plan);
-  return { ...body, status, statusText, lease, endpoint, askedFormat, format, client, freshness: own.freshness };
-};
+  freshness.explicit || timeToLive(freshness, freshness.responseTimeMs) > 0 || hasValidator({ headers });
 
 const nameIn = (tag: string): string => tag.split("@", 1)[0] ?? tag;
 
@@ -491,13 +462,11 @@ const write = async (plan: Plan, body: Request["body"]): Promise<Fetched> => {
     flights.close(identity.digest);
     const scope = { atMs: asked.atMs, hard: !isLost, owners: ownersOf(identity) };
     const [, tag] = engine;
-    context.waitUntil(store.purge(tag === undefined ? scope : { ...scope, name: nameIn(tag), lists: true }));
+    context.waitUntil(store.purge(tag === undefined ? scope : { ...scope, name: nameIn(tag) }));
   }
   if ("problem" in result) return result;
-  if (result.status === 401 && identity !== undefined) revoke(plan, identity);
-  const headers = withDate(endToEnd(asDecoded(result.headers)), result.responseTimeMs);
   result.lease.release();
-  return exchanged(answerOf(plan, headers, result), undefined, result, false);
+  return received(plan, result);
 };
 
 /** The path of all engines, which an upload has, or of one by its tag. */

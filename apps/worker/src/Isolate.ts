@@ -9,14 +9,13 @@ import { createIdentities } from "./Identity.ts";
 import { createMetrics } from "./Log.ts";
 import { notesInCache, notesInLog, type PurgeLogStub } from "./Purge.ts";
 import { createMemory, createStore } from "./Store.ts";
-import { createUpstream, type UpstreamFailure, type UpstreamOptions } from "./Upstream.ts";
+import { createUpstream, type UpstreamAnswer, type UpstreamFailure, type UpstreamOptions } from "./Upstream.ts";
 
-export interface Surroundings extends Pick<UpstreamOptions, "fetch" | "now"> {
+export interface Surroundings extends Pick<UpstreamOptions, "fetch" | "now" | "limits"> {
   readonly config: Config;
   readonly store: EdgeStore | undefined;
   readonly analytics?: AnalyticsDataset | undefined;
-  readonly purgeLog?: PurgeLogStub | undefined;
-  readonly limits?: UpstreamOptions["limits"];
+  readonly purgeLog?: (() => PurgeLogStub) | undefined;
 }
 
 export interface AnalyticsDataset {
@@ -28,10 +27,9 @@ export type Isolate = ReturnType<typeof createIsolate>;
 /** What one exchange with the upstream came to, as plain data that requests may share. */
 export type Fetched = UpstreamFailure | Exchanged;
 
-export interface Exchanged extends Pick<UpstreamFailure, "attempts" | "durationMs"> {
+export interface Exchanged extends Pick<UpstreamAnswer, "status" | "attempts" | "durationMs"> {
   readonly answer: Answer;
   readonly entry: Entry | undefined; // the stored entry, or the one that was confirmed
-  readonly status: number; // the upstream's status; 304 where the entry was confirmed
   readonly stored: boolean;
   readonly shared: boolean; // whether requests that wait for it may have it, too
   readonly collapsed?: boolean;
@@ -100,7 +98,7 @@ const createFlights = <A>(maxAgeMs: number, now: () => number) => {
   };
 };
 
-export const createIsolate = ({ config, fetch, now, store: cache, purgeLog, limits = {}, analytics }: Surroundings) => {
+export const createIsolate = ({ config, fetch, now, store: cache, purgeLog, limits, analytics }: Surroundings) => {
   const metrics = createMetrics();
   const edge = config.edgeTier ? cache : undefined;
   const notes = purgeLog === undefined ? edge && notesInCache(edge) : notesInLog(purgeLog);

@@ -14,8 +14,16 @@ test.each<[string, Omit<Purge, "hard">, ReadonlyArray<boolean>]>([
   ["nothing that was asked for later", { atMs: 999 }, [false, false, false, false, false]],
   ["an endpoint", { atMs: 2_000, endpoint: "list" }, [false, false, true, true, true]],
   ["what contains a name, or may", { atMs: 2_000, name: "zipper" }, [true, true, true, false, true]],
-  ["a name, and all lists", { atMs: 2_000, name: "zipper", lists: true }, [true, true, true, true, true]],
-  ["another name, and all lists", { atMs: 2_000, name: "a", lists: true }, [false, false, true, true, true]],
+  [
+    "a name of one user, and all lists",
+    { atMs: 2_000, name: "zipper", owners: ["alice"] },
+    [true, true, true, true, true],
+  ],
+  [
+    "another name of one user, and all lists",
+    { atMs: 2_000, name: "a", owners: ["alice"] },
+    [false, false, true, true, true],
+  ],
   ["a name of an endpoint", { atMs: 2_000, name: "zipper", endpoint: "status" }, [false, true, false, false, false]],
   ["no other name", { atMs: 2_000, name: "zip" }, [false, false, false, false, true]],
 ])("a purge takes %s", (_what, purge, expected) => {
@@ -210,10 +218,10 @@ test("a Cache API that stores nothing ends no purge", async () => {
 
 test("notes in the log are read from where reading ended", async () => {
   const kept: Array<Purge> = [];
-  const notes = notesInLog({
+  const notes = notesInLog(() => ({
     append: async (purge) => kept.push(purge),
     since: async (number) => ({ purges: kept.slice(number), last: kept.length }),
-  });
+  }));
   const [one, two] = [
     { atMs: 1, hard: true },
     { atMs: 2, hard: false },

@@ -9,8 +9,8 @@ export interface Purge {
   readonly hard: boolean; // hard: unusable. Otherwise it has to be validated, and is only used where the upstream fails
   readonly owners?: ReadonlyArray<string>; // digests of one user: by the current server secret, and by the previous one
   readonly endpoint?: ReadName;
-  readonly name?: string; // name of an engine: all its versions, and whatever contains it
-  readonly lists?: boolean; // whether all lists lie in the scope: a new engine is in none yet
+  /** Name of an engine: all its versions, and whatever contains it. Of one user also all lists: a new engine is in none yet. */
+  readonly name?: string;
 }
 
 export const purgesReadEveryMs = 5_000; // how often an isolate reads the purges of others, in milliseconds
@@ -28,7 +28,7 @@ const isIn = (purge: Purge, entry: Purgeable): boolean =>
   entry.fetchedAtMs <= purge.atMs &&
   (purge.endpoint === undefined || purge.endpoint === entry.endpoint) &&
   (purge.name === undefined ||
-    (purge.lists === true && entry.endpoint === "list") ||
+    (purge.owners !== undefined && entry.endpoint === "list") ||
     entry.names === null ||
     entry.names.includes(purge.name));
 
@@ -85,14 +85,14 @@ export interface PurgeLogStub {
 /** Storage of purges for other isolates. `isPerOwner`: each owner has notes of its own, so that they crowd out no others. */
 export type PurgeNotes = ReturnType<typeof notesInCache>;
 
-export const notesInLog = (log: PurgeLogStub): PurgeNotes => {
+export const notesInLog = (log: () => PurgeLogStub): PurgeNotes => {
   let last = 0;
   return {
     reach: `at once in this isolate, within ${purgesReadEveryMs / 1000} seconds everywhere`,
     isPerOwner: false,
-    write: async (purge) => void (await log.append(purge)),
+    write: async (purge) => void (await log().append(purge)),
     read: async () => {
-      const { purges, last: read } = await log.since(last);
+      const { purges, last: read } = await log().since(last);
       last = read;
       return purges;
     },

@@ -181,7 +181,7 @@ export const routeOf = (
   if (known !== undefined && (isReading(method) || known === badTag)) return known;
   const [path = ""] = target.split("?", 1);
   const isForwarded = forwardedPaths.some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
-  if (isForwarded && !isUnsafePath(path)) return otherRoute(target);
+  if (isForwarded && !unsafePath.test(path)) return otherRoute(target);
   return known === undefined ? unknownPath : wrongMethod(method, allowedMethods);
 };
 
@@ -198,10 +198,8 @@ export const otherRoute = (target: string): Route => {
 const enginePath = new RegExp(
   `^(?:${readNames.map((name) => endpoints[name].path.replace("{engine_tag}", "[^/]+")).join("|")})$`,
 );
-const unsafePath = /\\|%2f|%5c|%00|(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i;
-
-/** Whether a path may be resolved to another one, here or upstream. */
-export const isUnsafePath = (path: string): boolean => unsafePath.test(path);
+/** Part of a path that may be resolved to another one, here or upstream. */
+export const unsafePath = /\\|%2f|%5c|%00|(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i;
 
 const endpointRoute = (endpoint: ReadName, tag: string | undefined, query: string): Route | ErrorResponse => {
   const { request } = endpoints[endpoint];

@@ -1,10 +1,10 @@
 // Responses to clients: status, fields, body, CORS, preflights.
 import { schemaDigestHeader } from "@bytenite-engines/core/wire";
 import { cacheStatus, currentAge, isNotModified, timeToLive, type CacheOutcome } from "@bytenite-engines/http-cache";
-import { parseRange, sliceOf, withVary } from "@bytenite-engines/http-cache";
+import { notModifiedFields, parseRange, rangeFor, sliceOf, withVary } from "@bytenite-engines/http-cache";
 import { maxBodyBytesPerUser, sendBytes } from "./Body.ts";
 import type { Reader } from "./Decision.ts";
-import { ownFields, rangeFor, type Answer, type Entry } from "./Entry.ts";
+import { fieldIn, ownFields, type Answer, type Entry } from "./Entry.ts";
 import { allowedMethods, proxyName, proxyStatus, refusal, refuse, writeMethods } from "./Request.ts";
 import type { ParsedRequest } from "./Request.ts";
 import { retryAfterSeconds } from "./Upstream.ts";
@@ -21,9 +21,6 @@ const tooManyBytes = refusal(
 
 /** Statuses that never have content (RFC 9110, 6.4.1). */
 const withoutContent: ReadonlySet<number> = new Set([204, 205, 304]);
-
-/** Fields about content, which a 304 does not have (RFC 9110, 15.4.5). */
-const contentFields: ReadonlyArray<string> = ["content-encoding", "content-language", "content-length", "content-type"];
 
 /** The response from an entry in memory, which is likely to be used again within the second. */
 export const respondFromMemory = (entry: Entry, nowMs: number, recipient: Recipient): Response => {
@@ -75,16 +72,15 @@ const withHead = (answer: Answer | Entry, head: Head, recipient: Recipient): Res
   const { method, isRead, headers: asked, condition } = recipient.request;
   const { status, bytes, stream, endpoint, freshness } = answer;
   const stored = endpoint === "other" && "fetchedAtMs" in answer ? answer : undefined;
-  const rangeField = stored === undefined ? null : rangeFor(method, asked, stored);
+  const rangeField = stored === undefined ? null : rangeFor(method, asked, fieldIn(stored.headers, "etag"));
   const isConditional = condition.ifNoneMatch !== null || condition.ifModifiedSince !== null;
   if (method === "GET" && !isConditional && rangeField === null) return withBody(answer, head, recipient);
-  const headers = new Headers(head.headers);
-  const isUnmodified = isRead && status === 200 && isNotModified(condition, headers, freshness?.responseTimeMs);
+  const isUnmodified = isRead && status === 200 && isNotModified(condition, head.headers, freshness?.responseTimeMs);
   if (isUnmodified || status === 304) {
-    for (const name of contentFields) headers.delete(name);
     void stream?.cancel();
-    return new Response(null, { status: 304, headers });
+    return new Response(null, { status: 304, headers: notModifiedFields(head.headers) });
   }
+  const headers = new Headers(head.headers);
   const isCut = (status === 200 || status === 206) && stored?.part?.askedRange !== rangeField;
   const range = isCut ? parseRange(rangeField) : undefined;
   const slice = range && sliceOf(range, stored?.part ?? { first: 0, total: bytes.byteLength }, bytes.byteLength);

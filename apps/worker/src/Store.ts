@@ -1,7 +1,7 @@
 // Stored entries in the isolate's memory and encrypted in the Cache API.
-import { matchesVary, usableUntil } from "@bytenite-engines/http-cache";
+import { hasValidator, matchesVary, usableUntil } from "@bytenite-engines/http-cache";
 import type { Format } from "@bytenite-engines/core/wire";
-import { decryptEntry, encryptEntry, fieldIn, hasForm, hasValidator, inForm, isFresh, orNothing } from "./Entry.ts";
+import { decryptEntry, encryptEntry, fieldIn, hasForm, inForm, isFresh, orNothing } from "./Entry.ts";
 import { outdated, sizeOf, type EdgeStore, type Entry } from "./Entry.ts";
 import { ownersOf, type Identity } from "./Identity.ts";
 import { logError } from "./Log.ts";
@@ -22,16 +22,13 @@ const maxChanges = 10_000; // most objects whose last change is remembered, so t
 const uncacheableForMs = 10_000;
 export const nobody = ""; // the owner of responses to requests without a token
 
-/** Digest of the token, requested format, normalised target. Of other paths all spellings have one key; http-cache tells them apart. */
-export const cacheKey = (owner: string, { endpoint, target, path }: Route, format: Format | ""): string => {
+/** Digest of the token, requested format (none: a change concerns both), normalised target. Of other paths all spellings have one key; http-cache tells them apart. */
+export const cacheKey = (owner: string, { endpoint, target, path }: Route, format: Format | "" = ""): string => {
   if (endpoint !== "other") return `${owner}/${format}${target}`;
   const query = /\?.*$/.exec(target)?.[0] ?? "";
   const spelled = path === undefined ? target : encodeURI(path).replaceAll(/[?#]/g, encodeURIComponent) + query;
   return `${owner}/other${spelled}`;
 };
-
-/** A key without the format: a change concerns both formats. */
-const objectKey = (owner: string, route: Route): string => cacheKey(owner, route, "");
 
 /** Entries in memory, bounded in bytes and in number of keys. */
 export const createMemory = (maxBytes: number, maxEntries: number) => {
@@ -162,7 +159,7 @@ export const createStore = (
   const asForm = async (route: Route, entry: Entry, format: Format): Promise<Entry | undefined> => {
     const before = entry.other;
     const made = await inForm(entry, format);
-    const name = objectKey(entry.owner, route);
+    const name = cacheKey(entry.owner, route);
     const near = before === entry.other ? [] : memory.get(name, entry.owner);
     if (near.includes(entry)) memory.set(name, near);
     return made;
@@ -182,14 +179,14 @@ export const createStore = (
     purgeTime: (): number => purges.latest(now()),
     /** The latest entry in memory, if it is fresh and alone; synchronous. */
     recall: (owner: string, route: Route, nowMs: number): Entry | undefined => {
-      const [entry] = memory.get(objectKey(owner, route), owner);
+      const [entry] = memory.get(cacheKey(owner, route), owner);
       return entry !== undefined && entry.vary.length === 0 && isFresh(entry, nowMs) ? entry : undefined;
     },
     /** The entries of an object in the first of the forms, or from which it can be made: fresh ones first, of the Cache API if none is near. */
     find: async (owner: string, identity: Identity | undefined, route: Route, stored: ReadonlyArray<Format>) => {
       const [format = "json"] = stored;
       const [fresh, stale]: [Array<Entry>, Array<Entry>] = [[], []];
-      const name = objectKey(owner, route);
+      const name = cacheKey(owner, route);
       let entries = memory.get(name, owner);
       for (let next = 0; ; next++) {
         for (const entry of entries) {
@@ -211,8 +208,8 @@ export const createStore = (
       context: RequestContext,
     ) => {
       const { route } = request;
-      const { owner, askedFormat, part, freshness, headers, bytes } = entry;
-      const name = objectKey(owner, route);
+      const { owner, askedFormat, part, freshness, bytes } = entry;
+      const name = cacheKey(owner, route);
       if (asked.sequence < (identity?.revoked.sequence ?? 0) || purges.of(entry) !== undefined) return false;
       if (!mayChange(name, { ...asked, removed: false })) return false;
       const isReplaced = (other: Entry): boolean =>
@@ -223,7 +220,7 @@ export const createStore = (
       memory.set(name, [entry, ...others.slice(0, maxVariants - 1)]);
       if (identity === undefined) return true;
       identity.hasEntries = true;
-      const until = usableUntil(freshness) + (hasValidator(headers) ? keptForValidationMs : 0);
+      const until = usableUntil(freshness) + (hasValidator(entry) ? keptForValidationMs : 0);
       const keepSeconds = Math.ceil((Math.min(until, identity.expiresAtMs) - now()) / 1000);
       const isKept = keepSeconds > 0 && part === undefined && bytes.byteLength <= maxEncryptedBytes;
       if (isKept) context.waitUntil(write(cacheKey(owner, route, askedFormat), entry, identity, keepSeconds));
@@ -231,7 +228,7 @@ export const createStore = (
     },
     /** Removes an object in both formats, unless a later request has changed it. `reason`: why its answer cannot be shared. */
     remove: async (identity: Identity | undefined, route: Route, asked: Asked, reason?: string): Promise<void> => {
-      const name = objectKey(identity?.digest ?? nobody, route);
+      const name = cacheKey(identity?.digest ?? nobody, route);
       if (!mayChange(name, { ...asked, removed: true, reason })) return;
       memory.delete(name);
       const formats: ReadonlyArray<Format> = route.endpoint === "other" ? ["json"] : ["json", "protobuf"];
@@ -240,12 +237,12 @@ export const createStore = (
     },
     /** Why answers for an object could not be shared lately, so that requests for it do not wait for each other. */
     uncacheable: (owner: string, route: Route): string | undefined => {
-      const change = changes.get(objectKey(owner, route));
+      const change = changes.get(cacheKey(owner, route));
       return change !== undefined && change.atMs + uncacheableForMs > now() ? change.reason : undefined;
     },
     /** Whether nothing has come after an entry that was stored: no later answer, removal or purge. */
     holds: (route: Route, entry: Entry): boolean => {
-      const change = changes.get(objectKey(entry.owner, route));
+      const change = changes.get(cacheKey(entry.owner, route));
       return change?.removed === false && change.atMs === entry.fetchedAtMs && purges.of(entry) === undefined;
     },
     /** After a 401: drops all entries of the user. A token without entries may be made up, and would fill the log of purges. */

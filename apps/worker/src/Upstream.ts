@@ -7,7 +7,7 @@ import { emptyBody, readBody, streamBody, watchBody } from "./Body.ts";
 import type { Body, BodyBudget, Bytes, Lease } from "./Body.ts";
 import type { Config } from "./Config.ts";
 import type { Metrics } from "./Log.ts";
-import { isUnsafePath, proxyStatus, refusal, type ErrorResponse } from "./Request.ts";
+import { proxyStatus, refusal, unsafePath, type ErrorResponse } from "./Request.ts";
 import type { Asked } from "./Store.ts";
 
 export interface UpstreamRequest extends Applicant {
@@ -101,7 +101,7 @@ export interface UpstreamOptions {
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   readonly admission: Admission;
   readonly budget: BodyBudget;
-  readonly limits: { readonly token?: RateLimiter | undefined; readonly anonymous?: RateLimiter | undefined };
+  readonly limits?: Partial<Record<"token" | "anonymous", RateLimiter | undefined>> | undefined;
   readonly metrics: Metrics;
   readonly ask: () => Asked; // gives each attempt its place in the order of requests
   readonly now: () => number;
@@ -137,7 +137,7 @@ export const createUpstream = (options: UpstreamOptions) => {
       await response.body?.cancel();
       if (redirects === maxRedirects || !URL.canParse(location, url)) return undefined;
       const next = new URL(location, url);
-      if (!next.href.startsWith(`${config.upstreamUrl}/`) || isUnsafePath(next.pathname)) return undefined;
+      if (!next.href.startsWith(`${config.upstreamUrl}/`) || unsafePath.test(next.pathname)) return undefined;
       url = next.href;
     }
   };
@@ -232,7 +232,7 @@ export const createUpstream = (options: UpstreamOptions) => {
     last,
     send: async (request: UpstreamRequest): Promise<UpstreamAnswer | UpstreamFailure> => {
       const startedAtMs = now();
-      const limiter = request.owner === undefined ? limits.anonymous : limits.token;
+      const limiter = limits?.[request.owner === undefined ? "anonymous" : "token"];
       const limited = await limiter?.limit({ key: request.owner ?? request.client });
       if (limited?.success === false) return { problem: "limited", attempts: 0, durationMs: 0 };
       const pass = await admission.enter(request);

@@ -28,10 +28,7 @@ const isolateWith = ({ UPSTREAM, ANALYTICS, PURGE_LOG, TOKEN_LIMIT, ANONYMOUS_LI
     store: typeof caches === "undefined" ? undefined : (caches as CacheStorage & { readonly default?: Cache }).default,
     analytics: ANALYTICS,
     // A stub belongs to the request that made it.
-    purgeLog: PURGE_LOG && {
-      append: (purge) => PURGE_LOG.getByName("all").append(purge),
-      since: (number) => PURGE_LOG.getByName("all").since(number),
-    },
+    purgeLog: PURGE_LOG && (() => PURGE_LOG.getByName("all")),
     limits: { token: TOKEN_LIMIT, anonymous: ANONYMOUS_LIMIT },
     now: Date.now,
   });

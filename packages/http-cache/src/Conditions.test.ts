@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isNotModified } from "./Conditions.ts";
+import { isNotModified, notModifiedFields } from "./Conditions.ts";
 
 const earlier = "Sun, 06 Nov 1994 08:00:00 GMT";
 const moment = "Sun, 06 Nov 1994 08:49:37 GMT";
@@ -36,4 +36,11 @@ test("without Last-Modified and Date, the time of receipt decides (RFC 9111, 4.3
   expect(isNotModified(condition, new Headers())).toBe(false);
   const invalid = { ifNoneMatch: null, ifModifiedSince: "x" };
   expect(isNotModified(invalid, new Headers(), Date.parse(moment))).toBe(false);
+});
+
+test("a 304 has no fields about content, and leaves those of the response", () => {
+  const about = { "content-encoding": "gzip", "content-language": "de", "content-length": "2", "content-type": "a/b" };
+  const headers = new Headers({ ...about, "content-range": "bytes 0-1/2", etag: '"a"', vary: "accept" });
+  expect([...notModifiedFields(headers).keys()]).toEqual(["etag", "vary"]);
+  expect(headers.get("content-length")).toBe("2");
 });

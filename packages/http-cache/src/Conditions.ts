@@ -35,3 +35,19 @@ export const opaqueTag = (tag: string): string => (isWeak(tag) ? tag.slice(2) : 
 
 /** Whether an entity tag is weak. */
 export const isWeak = (tag: string): boolean => tag.startsWith("W/");
+
+/** Fields about content, which a 304 does not have (RFC 9110, 15.4.5). */
+const contentFields: ReadonlyArray<string> = [
+  "content-encoding",
+  "content-language",
+  "content-length",
+  "content-range",
+  "content-type",
+];
+
+/** The fields of a 304 in place of a response with these fields. */
+export const notModifiedFields = (headers: Headers): Headers => {
+  const fields = new Headers(headers);
+  for (const name of contentFields) fields.delete(name);
+  return fields;
+};

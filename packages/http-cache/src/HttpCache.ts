@@ -2,7 +2,7 @@
 import { isEntry, entryVersion, type CacheEntry } from "./CacheEntry.ts";
 import { checkOptions, type CacheOptions } from "./CacheOptions.ts";
 import type { CacheOutcome, ForwardReason } from "./CacheStatus.ts";
-import { isNotModified } from "./Conditions.ts";
+import { isNotModified, notModifiedFields } from "./Conditions.ts";
 import { currentAge, freshnessOf, timeToLive, type ExchangeTimes, type Freshness } from "./Freshness.ts";
 import { fieldValue, toHeaders, type HeaderFields } from "./HeaderFields.ts";
 import { endToEnd } from "./HopByHop.ts";
@@ -358,15 +358,6 @@ const buildEntry = (
   return { entry, freshness };
 };
 
-/** Fields about content, which a 304 does not have (RFC 9110, 15.4.5). */
-const contentFields: ReadonlyArray<string> = [
-  "content-encoding",
-  "content-language",
-  "content-length",
-  "content-range",
-  "content-type",
-];
-
 /**
  * The response to a client from a stored one: 304 where its condition asks for that (RFC 9111, 4.3.2). `ageAtMs`: the time
  * for which Age is computed (RFC 9111, 4); undefined for a response that the origin has just validated.
@@ -384,6 +375,5 @@ const clientResponse = (
     ifModifiedSince: fieldValue(request.headers, "if-modified-since"),
   };
   if (status !== 200 || !isNotModified(condition, headers, freshness.responseTimeMs)) return { status, headers };
-  for (const name of contentFields) headers.delete(name);
-  return { status: 304, headers };
+  return { status: 304, headers: notModifiedFields(headers) };
 };

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { parseContentRange, parseRange, sliceOf } from "./Range.ts";
+import { parseContentRange, parseRange, rangeFor, sliceOf } from "./Range.ts";
 
 test.each([
   ["bytes=0-499", { first: 0, last: 499 }],
@@ -34,6 +34,21 @@ test.each([
   [null, undefined],
 ])("reads Content-Range: %s", (field, expected) => {
   expect(parseContentRange(field)).toEqual(expected);
+});
+
+test.each<[string, Record<string, string>, string | undefined, string | null]>([
+  ["GET", {}, '"a"', "bytes=0-1"],
+  ["GET", {}, undefined, "bytes=0-1"],
+  ["HEAD", {}, '"a"', null],
+  ["POST", {}, '"a"', null],
+  ["GET", { "if-range": '"a"' }, '"a"', "bytes=0-1"],
+  ["GET", { "if-range": '"b"' }, '"a"', null],
+  ["GET", { "if-range": '"a"' }, undefined, null],
+  ["GET", { "if-range": 'W/"a"' }, 'W/"a"', null],
+  ["GET", { "if-range": "Sun, 06 Nov 1994 08:49:37 GMT" }, '"a"', null],
+])("the Range of a %s with %j applies to the entity tag %s: %s", (method, fields, etag, expected) => {
+  expect(rangeFor(method, new Headers({ range: "bytes=0-1", ...fields }), etag)).toBe(expected);
+  expect(rangeFor(method, new Headers(fields), etag)).toBeNull();
 });
 
 test.each([

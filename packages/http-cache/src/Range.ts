@@ -1,4 +1,5 @@
 // Range requests and stored parts (RFC 9110, 14; RFC 9111, 3.3).
+import { isWeak } from "./Conditions.ts";
 
 /** One range of a request, in bytes. `last` undefined: to the end. A suffix counts from the end. */
 export type ByteRange =
@@ -12,6 +13,16 @@ export interface StoredPart {
   /** Length of the whole representation; undefined where the origin did not give it. */
   readonly total: number | undefined;
 }
+
+/**
+ * The Range field that applies to a response with this entity tag: only of a GET (RFC 9110, 14.2), and none where If-Range names another
+ * tag, a weak one, or a date, which is a weak validator too (RFC 9110, 13.1.5).
+ */
+export const rangeFor = (method: string, asked: Headers, etag: string | null | undefined): string | null => {
+  if (method !== "GET") return null;
+  const ifRange = asked.get("if-range");
+  return ifRange === null || (ifRange === etag && !isWeak(ifRange)) ? asked.get("range") : null;
+};
 
 /** The range of a Range field. Undefined for several ranges, other units and invalid fields. */
 export const parseRange = (field: string | null): ByteRange | undefined => {

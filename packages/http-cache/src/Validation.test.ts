@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { confirms, confirmsByHead, validatingFields } from "./Validation.ts";
+import { confirms, confirmsByHead, hasValidator, validatingFields } from "./Validation.ts";
 
 const moment = "Sun, 06 Nov 1994 08:49:37 GMT";
 const sameMoment = "Sunday, 06-Nov-94 08:49:37 GMT";
@@ -72,4 +72,12 @@ test.each<[Record<string, string>, Record<string, string>, boolean]>([
   [{ ...tag('"a"'), ...modified(moment), "content-length": "4" }, { ...tag('"a"'), ...modified(moment) }, false],
 ])("a HEAD response with %j confirms a stored response with %j: %s", (head, stored, expected) => {
   expect(confirmsByHead(new Headers(head), new Headers(stored))).toBe(expected);
+});
+
+test.each([
+  [["date", "etag"], true],
+  [["last-modified"], true],
+  [["date"], false],
+])("a stored response with %j can be validated: %s", (names, expected) => {
+  expect(hasValidator({ headers: names.map((name) => [name, "x"]) })).toBe(expected);
 });

@@ -1,4 +1,5 @@
 // Validation of stored responses (RFC 9111, 4.3).
+import type { CacheEntry } from "./CacheEntry.ts";
 import { isWeak, opaqueTag } from "./Conditions.ts";
 import { parseHttpDate } from "./HttpDate.ts";
 
@@ -11,6 +12,10 @@ export const validatingFields = (stored: Headers): ReadonlyArray<readonly [strin
   if (modified !== null) fields.push(["if-modified-since", modified]);
   return fields;
 };
+
+/** Whether a stored response can be validated: it has an entity tag or a date of modification (RFC 9110, 8.8). */
+export const hasValidator = ({ headers }: Pick<CacheEntry, "headers">): boolean =>
+  headers.some(([name]) => name === "etag" || name === "last-modified");
 
 /**
  * Whether a 304 is about this stored response, so that it updates it (RFC 9111, 4.3.4). A strong entity tag must be the
