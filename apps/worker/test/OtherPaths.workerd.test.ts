@@ -390,6 +390,22 @@ test("the upstream gets the address of the client, where Cloudflare gives it", a
   expect(stage.asked[0]?.headers.get("x-forwarded-for")).toBe("192.0.2.7");
 });
 
+test("a stale answer of another path whose resource fails is served without asking each time", async () => {
+  stage.answer = () =>
+    new Response("old", { headers: { etag: '"1"', "cache-control": "max-age=10, stale-if-error=600" } });
+  await (await stage.edge.get("alice", "/projects/file")).text();
+  stage.clock.ms += 20_000;
+  stage.answer = failing(503);
+  for (const status of ["; fwd-status=503", ""]) {
+    const response = await stage.edge.get("alice", "/projects/file");
+    expect(await response.text()).toBe("old");
+    expect(response.headers.get("cache-status")).toBe(
+      `bytenite-edge; fwd=stale${status}; ttl=-10; detail=stale-if-error`,
+    );
+  }
+  expect(stage.asked.length).toBe(2);
+});
+
 test("the failure of a write says nothing about reading: the next GET asks the upstream", async () => {
   await send("GET", "/v1/dev/engines/zipper", "alice");
   for (const answer of [failing(504), () => new Response(null, { status: 503, headers: { "retry-after": "600" } })]) {
