@@ -122,38 +122,3 @@ test.for<[subject: EventSubject, attributes: object, absent: string]>([
   expect(duration?.attributes).toMatchObject(attributes);
   expect(duration?.attributes).not.toHaveProperty([absent]);
 });
-
-test("durations are in seconds between the boundaries of OpenTelemetry, bytes by media type, failures from 400", () => {
-  const context = Context.make(Metric.MetricRegistry, new Map());
-  const heard: Array<unknown> = [];
-  const listen = metricsListener((event) => heard.push(event), context);
-  const subject = {
-    endpoint: "get",
-    url: "https://a.example/engines/a",
-    method: "GET",
-    attempt: 1,
-    request: 1,
-  } as const;
-  const said = { type: "response", mediaType: "application/json; charset=utf-8", bytes: 7, durationMs: 2_000 } as const;
-  const response = { ...subject, ...said, cacheStatus: undefined };
-  const responses = [
-    { ...response, status: 399 },
-    { ...response, status: 400 },
-  ];
-  for (const event of responses) listen(event);
-  expect(heard).toEqual(responses);
-  const of = (id: string) => Metric.snapshotUnsafe(context).filter((metric) => metric.id === id);
-  const durations = of("http.client.request.duration");
-  expect(durations).toMatchObject([
-    { attributes: { "http.response.status_code": "399" }, state: { count: 1, sum: 2 } },
-    { attributes: { "http.response.status_code": "400", "error.type": "400" }, state: { count: 1, sum: 2 } },
-  ]);
-  expect(durations[0]?.attributes).not.toHaveProperty(["error.type"]);
-  const buckets = durations.flatMap(({ state }) => ("buckets" in state ? state.buckets : []));
-  expect(new Set(buckets.map(([boundary]) => boundary).filter(Number.isFinite))).toEqual(
-    new Set([0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]),
-  );
-  expect(of("bytenite.client.received")).toMatchObject([
-    { attributes: { media_type: "application/json" }, state: { count: 14 } },
-  ]);
-});
