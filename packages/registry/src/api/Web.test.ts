@@ -26,6 +26,7 @@ test.for<[field: string, coding: string]>([
   ["gzip", "gzip"],
   ["br", "br"],
   ["gzip, br", "br"],
+  ["gzip, br;q=1", "br"],
   ["br;q=0.5, gzip", "gzip"],
   ["br;q=0.5, gzip;q=0.4", "br"],
   ["br;q=0, *", "gzip"],

@@ -14,6 +14,7 @@ import { addCredential, ensureUser } from "../manage/Accounts.ts";
 import { change, publishAll } from "../manage/Engines.ts";
 import { makeArchiveFolder, nodeSha256 } from "../node/ArchiveFolder.ts";
 import { openSqlite } from "../node/SqliteFile.ts";
+import { streamOf } from "./ArchiveReader.ts";
 import { StorageUnavailable } from "./ArchiveStore.ts";
 import type { ArchiveOptions } from "./Lifecycle.ts";
 import { linkSeconds, makeLinks } from "./Link.ts";
@@ -159,7 +160,8 @@ test("the tag of an upload is that of the manifest, as far as it goes", async ()
       `400 engineTag "${engineTag.slice(0, 100)}" is not that of the manifest, one@0.1`,
     );
   }
-  expect(registry.audit()).toEqual(["upload"]);
+  expect(said(await registry.upload(archive, { engineStatus: {} }))).toContain("400 the body is not an EngineMessage");
+  expect([registry.audit(), registry.objects()]).toEqual([["upload"], 1]);
 });
 
 test("the id of an upload is that of the engine that it overwrites", async () => {
@@ -462,6 +464,45 @@ test("an upload has its manifest at its top or in its one folder, and one type",
   }
 });
 
+/** An upload whose body goes on until it is ended. */
+const begun = (registry: World, token: string) => {
+  const ended = Promise.withResolvers<void>();
+  const parts = async function* () {
+    yield Buffer.from('{"engineData":"AAAA');
+    await ended.promise;
+  };
+  const body = streamOf(parts());
+  const headers = { Authorization: token, "Content-Type": "application/json" };
+  const init = { method: "POST", headers, body, duplex: "half" } as RequestInit;
+  const answer = registry.send(new Request("https://engines.example/v1/dev/engines", init));
+  return async (): Promise<number> => {
+    ended.resolve();
+    return (await answer).status;
+  };
+};
+
+test("uploads at once are bounded for each user and in all, until they end", async () => {
+  const archive = await archiveOf(one);
+  const sizes = { archiveBytes, unpackedBytes: 100_000 };
+  using registry = await world({ limits: { ...sizes, uploads: 3, uploadsPerUser: 1 } });
+  const statuses = (): Promise<ReadonlyArray<number>> =>
+    Promise.all(["carol", "dave"].map(async (token) => (await registry.upload(archive, {}, { token })).status));
+  const ends = ["carol", "dave"].map((token) => begun(registry, token));
+  await expect.poll(registry.objects).toBe(2);
+  expect(await statuses()).toEqual([429, 429]);
+  expect(await ends[0]?.()).toBe(400);
+  expect(await statuses()).toEqual([200, 429]);
+  expect(await ends[1]?.()).toBe(400);
+  expect(await statuses()).toEqual([200, 200]);
+  using full = await world({ limits: { ...sizes, uploads: 2, uploadsPerUser: 2 } });
+  const both = [begun(full, "carol"), begun(full, "carol")];
+  await expect.poll(full.objects).toBe(2);
+  const refused = await full.upload(archive, {}, { token: "dave" });
+  expect([said(refused), refused.headers.get("retry-after")]).toEqual(["429 too many uploads at once", "5"]);
+  expect(await Promise.all(both.map((end) => end()))).toEqual([400, 400]);
+  expect((await full.upload(archive)).status).toBe(200);
+});
+
 test("an archive of the greatest length is taken, and one byte more is not", async () => {
   const archive = await archiveOf(one);
   const limits = { archiveBytes: archive.length, unpackedBytes: archive.length, uploads: 1, uploadsPerUser: 1 };
@@ -506,6 +547,8 @@ test("an archive is downloaded whole or in one range, by a link of ten minutes",
     const got = await registry.get("one", headers);
     const range = { 206: `bytes ${from}-${to - 1}/${size}`, 416: `bytes */${size}` }[status] ?? null;
     expect([headers, got.status, got.headers.get("content-range")]).toEqual([headers, status, range]);
+    const length = status < 400 ? String(to - from) : null;
+    expect([got.headers.get("content-length"), got.headers.get("vary")]).toEqual([length, null]);
     const bytes = Buffer.from(await got.arrayBuffer());
     expect(status >= 400 || bytes.equals(archive.subarray(from, to))).toBe(true);
   }
