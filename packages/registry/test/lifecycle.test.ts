@@ -680,7 +680,6 @@ test.runIf(existsSync("/proc/self/fd"))(
     const etag = `"${hashOf(archive)}"`;
     for (let count = 0; count < 5; count++) {
       expect((await fetch(link, { headers: { "If-None-Match": etag } })).status).toBe(304);
-      expect((await fetch(link, { method: "HEAD" })).status).toBe(200);
       expect((await (await fetch(link, { headers: { Range: "bytes=0-9" } })).bytes()).length).toBe(10);
       await (await fetch(link)).body?.cancel();
     }

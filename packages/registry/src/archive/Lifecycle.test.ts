@@ -391,6 +391,28 @@ test("activate, deactivate and delete change what they say, once", async () => {
   expect(said(await ask("DELETE", "engines/one@0.1"))).toBe("404 engine not found");
 });
 
+test("a token to read changes nothing, and a change of what there is needs no condition that it be new", async () => {
+  using registry = await world({ staging: staging().port });
+  const { ask, file, carol } = registry;
+  await addCredential(file, carol, "token", "reading", 0, "read");
+  await registry.upload(await archiveOf(one));
+  for (const [method, path] of [
+    ["POST", "engines"],
+    ["POST", "uploads"],
+    ["POST", "engines/one/activate"],
+    ["POST", "engines/one/deactivate"],
+    ["DELETE", "engines/one@0.1"],
+  ] as const) {
+    const refused = await ask(method, path, { token: "reading", headers: { "Upload-Length": "1" } });
+    expect([path, said(refused)]).toEqual([path, "403 this needs a token with scope publish; this one has scope read"]);
+  }
+  expect((await ask("GET", "engines/one/download", { token: "reading" })).status).toBe(200);
+  const isNew = { headers: { "If-None-Match": "*" } };
+  expect((await ask("POST", "engines/one/activate", isNew)).status).toBe(400);
+  expect((await registry.upload(await archiveOf(one), {}, isNew)).status).toBe(412);
+  expect((await registry.upload(await archiveOf({ ...one, name: "two" }), {}, isNew)).status).toBe(200);
+});
+
 test("a registry without archives says so", async () => {
   using registry = await world({ has: "no archives" });
   await publishAll(registry.file, registry.carol, [one], undefined, 0);

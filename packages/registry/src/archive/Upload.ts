@@ -286,8 +286,7 @@ const publish = async (
     );
   }
   engine.hash = archive.hash;
-  const token = engine.platformConfig?.token ?? "";
-  if (token !== "" && engine.isPublic) throw secretInPublic();
+  if (engine.isPublic && (engine.platformConfig?.token ?? "") !== "") throw secretInPublic();
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     const before = await readVersion(options.sql, user, tag);
     assertCondition(condition, before?.revision);
@@ -295,11 +294,7 @@ const publish = async (
     const outcome = await (before === undefined
       ? publishNew(options, user, tag, engine, received, at)
       : publishOver(options, user, tag, engine, received, before, laterThan(before, at)));
-    if (outcome !== undefined)
-      return {
-        ...outcome,
-        engine: token === "" || !outcome.isKept ? outcome.engine : withSecret(outcome.engine, token),
-      };
+    if (outcome !== undefined) return outcome;
     const usage = await readUsage(options.sql, user);
     const now = await readVersion(options.sql, user, tag);
     const isSame = now?.revision === before?.revision && now?.updatedAt === before?.updatedAt;
