@@ -41,11 +41,11 @@ test("the first key of a database is remembered, and no other one opens it from 
   expect([await assertKey(store.sql, box as SecretBox), store.count()]).toEqual([true, 1]);
   await migrate(store.sql, 0, box);
   for (const refused of [
-    assertKey(store.sql, other as SecretBox),
-    migrate(store.sql, 0, other),
-    assertCurrent(store.sql, other),
+    () => assertKey(store.sql, other as SecretBox),
+    () => migrate(store.sql, 0, other),
+    () => assertCurrent(store.sql, other),
   ]) {
-    await expect(refused).rejects.toThrow(KeyError);
+    await expect(refused()).rejects.toThrow(KeyError);
   }
   await assertCurrent(store.sql, box);
   await assertCurrent(store.sql, undefined);
