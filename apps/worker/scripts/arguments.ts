@@ -24,7 +24,9 @@ export const readArguments = (args: ReadonlyArray<string>, usage: string): Serve
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new Error(`--port must be a whole number from 0 to 65535. ${usage}`);
   }
-  if (values.upstream === undefined) throw new Error(`--upstream is missing. ${usage}`);
+  // The Worker would take the default API for an empty one.
+  if (values.upstream === undefined || values.upstream.trim() === "")
+    throw new Error(`--upstream is missing. ${usage}`);
   return { port, upstream: values.upstream };
 };
 

@@ -13,7 +13,7 @@ export const adminPrefix = "/-/";
 
 export const answerAdmin = async (request: Request, path: string, isolate: Isolate): Promise<Response> => {
   const { method, headers } = request;
-  const [name = "", query = ""] = path.slice(adminPrefix.length).split("?", 2);
+  const [name = "", ...rest] = path.slice(adminPrefix.length).split("?");
   if (name === "health") {
     return method === "GET" || method === "HEAD" ? health(isolate) : refuse(wrongMethod(method, "GET, HEAD"), null);
   }
@@ -25,7 +25,7 @@ export const answerAdmin = async (request: Request, path: string, isolate: Isola
   if (!(await isSecret(headers.get("authorization"), adminSecrets))) return refuse(unauthenticated, null);
   const allowed = name === "purge" ? "POST" : "GET";
   if (method !== allowed) return refuse(wrongMethod(method, allowed), null);
-  return answer(isolate, new URLSearchParams(query), request);
+  return answer(isolate, new URLSearchParams(rest.join("?")), request);
 };
 
 const noSuchName = refusal(404, "NOT_FOUND", "no such path; there are /-/health, /-/metrics, /-/explain and /-/purge");
@@ -70,8 +70,9 @@ const invalid = (message: string): Response => refuse(badRequest(message), null)
 /** Purges by parameters, or by a token in a form (`token=...`), which is always hard: a URL may be logged. */
 const purge = async (isolate: Isolate, parameters: URLSearchParams, request: Request): Promise<Response> => {
   const { store, flights, identities } = isolate;
-  if (Number(request.headers.get("content-length")) > maxFormBytes) return invalid("the form is too long");
-  const form = new URLSearchParams(await request.text());
+  const text = Number(request.headers.get("content-length")) > maxFormBytes ? undefined : await request.text();
+  if (text === undefined || text.length > maxFormBytes) return invalid("the form is too long");
+  const form = new URLSearchParams(text);
   const wrong = wrongParameter(form, ["token"], purgeForms);
   if (wrong !== undefined) return invalid(wrong);
   const given = form.get("token");

@@ -10,8 +10,8 @@ export interface Applicant {
   readonly isWrite?: boolean; // its failure says nothing about reading the resource
 }
 
-/** The end of a request: with 2xx or 304, another answer, a 5xx or half an answer, or without any. */
-export type Ending = "accepted" | "answered" | "failed" | "unanswered";
+/** The end of a request: with 2xx or 304, another answer, a 5xx or half an answer, or without any; or unsent by its client. */
+export type Ending = "accepted" | "answered" | "failed" | "unanswered" | "unsent";
 
 export const maxPerIdentity = 64; // requests to the upstream at once for one token, and for one client without a token
 /** Requests at once with tokens that the upstream has not accepted lately, and without a token: of one client, and of all. */
@@ -193,7 +193,7 @@ export const createAdmission = (
           if (isRead && (isFailure || retryAfterMs !== undefined)) backOff(request, isFailure, retryAfterMs);
           else if (isRead) backOffs.delete(resourceKeyOf(request));
           if (ending === "accepted" && request.owner !== undefined) known.set(who, known.get(who) ?? new RetryBudget());
-          if (ending !== "unanswered") answered();
+          if (ending !== "unanswered" && ending !== "unsent") answered();
         },
       };
     },

@@ -149,18 +149,18 @@ export const watchBody = (
   return length === null ? watched : watched.pipeThrough(new FixedLengthStream(Number(length)));
 };
 
-/** The bytes as a body, counted until the client took them, once for all who take the same. Undefined: beyond the user's share. */
+/** A part of an answer as a body. The answer is counted until the client took it, once for all. Undefined: beyond the user's share. */
 export const sendBytes = (
   answer: { readonly bytes: Bytes; lease?: Lease | undefined },
+  bytes: Bytes,
   budget: BodyBudget,
   user: string,
 ): Body | undefined => {
-  const { bytes } = answer;
   if (bytes.byteLength < minCountedBytes) return { bytes };
   let lease = answer.lease;
   if (lease?.hold() !== true) {
     lease = budget.lease(user);
-    if (!lease.grow(bytes.byteLength)) {
+    if (!lease.grow(answer.bytes.byteLength)) {
       lease.release();
       return undefined;
     }

@@ -52,6 +52,8 @@ test.each([
   [{ ...upstream, EDGE_TIER: "yes" }, "EDGE_TIER must be one of on, off"],
   [{ ...upstream, LOG: "debug" }, "LOG must be one of all, errors, off"],
   [{ ...upstream, ADMIN_SECRET: "short" }, "ADMIN_SECRET must have at least 16 characters"],
+  [{ ...upstream, ADMIN_SECRET: "sixteen and more characters" }, "16 characters of visible ASCII"],
+  [{ ...upstream, ADMIN_SECRET: "sixteen-and-m\u00f6re" }, "16 characters of visible ASCII"],
   [{ ...upstream, ALLOWED_ORIGINS: "https://a.example, b.example" }, '"b.example"'],
   [{ ...upstream, ALLOWED_ORIGINS: "*" }, "ALLOWED_ORIGINS must list origins"],
   [{ UPSTREAM_URL: 8080 }, "UPSTREAM_URL must be text, in quotes"],

@@ -9,10 +9,11 @@ import type { Config } from "./Config.ts";
 import { decide, forwardedFields, isServedAfterFailure, look, usableNow, type Plan, type Reader } from "./Decision.ts";
 import { asDecoded, clientFields, fieldIn, formOf, hasForm, namesOf, strongEtag } from "./Entry.ts";
 import { notPassedOn, type Answer, type Entry, type OwnFields } from "./Entry.ts";
-import { ownersOf, type Identity } from "./Identity.ts";
+import type { Identity } from "./Identity.ts";
 import type { Exchanged, Fetched, Isolate } from "./Isolate.ts";
 import { isLogged, logError, logLine, type Received, type RequestOutcome, type Result } from "./Log.ts";
-import { otherRoute, parseRequest, proxyName, refusal, refuse, routeOf } from "./Request.ts";
+import type { Purge } from "./Purge.ts";
+import { badRequest, otherRoute, parseRequest, proxyName, refusal, refuse, routeOf } from "./Request.ts";
 import { targetOf, tooLong, tooLongHeader, withHop } from "./Request.ts";
 import type { ErrorResponse, ParsedRequest, RequestContext } from "./Request.ts";
 import { allowOrigin, respond, respondFromMemory, respondOptions } from "./Response.ts";
@@ -111,6 +112,7 @@ const fromCache = async (request: ParsedRequest, body: Request["body"], isolate:
   if ([...forwardedFields, "connection"].some((name) => tooLong(headers.get(name)))) {
     return refused(request, tooLongHeader);
   }
+  if (!isRead && Number(headers.get("content-length")) > Number.MAX_SAFE_INTEGER) return refused(request, tooLongBody);
   const outcome: CacheOutcome = reader.owner === undefined && isRead ? { forward: "bypass" } : decided;
   const stale = applicant.orStale ? selected : undefined;
   if (stale !== undefined && isServedAfterFailure(plan)) {
@@ -176,6 +178,7 @@ const inAskedForm = async (plan: Plan, fetched: Exchanged): Promise<Fetched> => 
   return made === undefined ? exchange(unconditional(plan)) : { ...fetched, answer: made };
 };
 
+const tooLongBody = badRequest("the body is too long", 413);
 const nothingStored = refusal(504, "DEADLINE_EXCEEDED", "no stored response satisfies only-if-cached");
 
 type Refusable = Pick<ParsedRequest, "method" | "headers"> & Pick<RequestOutcome, "route">;
@@ -375,10 +378,11 @@ const entryFrom = (
   };
 };
 
-/** After a 401: drops the stored entries of the token, and lets no request join a running exchange. */
-const revoke = ({ isolate, context }: Plan, identity: Identity): void => {
-  isolate.flights.close(identity.digest);
-  context.waitUntil(isolate.store.revoke(identity, isolate.admission.knows(identity.digest)));
+/** Purges what is stored of the user, and lets no request join a running exchange. */
+const purgeOwn = (plan: Plan, identity: Identity, isAccepted: boolean, scope: Omit<Purge, "owners">): void => {
+  const { admission, flights, store } = plan.isolate;
+  flights.close(identity.digest);
+  plan.context.waitUntil(store.purgeOwn(identity, isAccepted || admission.knows(identity.digest), scope));
 };
 
 /** Statuses that say nothing new about the resource: the stored entry stays. */
@@ -422,9 +426,9 @@ const received = async (plan: Plan, result: UpstreamAnswer): Promise<Fetched> =>
     const stored = store.put(identity, request, entry, result.asked, context);
     return { ...result, answer, entry, stored, shared: true };
   }
-  const isNews = isEndpoint ? !isLost && !request.control.noStore : request.method === "GET" || status >= 400;
+  const isNews = !request.control.noStore && (isEndpoint ? !isLost : request.method === "GET" || status >= 400);
   if (identity !== undefined && status === 401) {
-    revoke(plan, identity);
+    purgeOwn(plan, identity, false, { atMs: store.purgeTime(), hard: true });
   } else if (owner !== undefined && isNews && status < 500 && !silent.has(status)) {
     const reason = kept?.stored === false ? kept.reason : varies ? "vary" : `status ${status}`;
     const isUncacheable = status < 300 || status === 404;
@@ -442,7 +446,7 @@ const nameIn = (tag: string): string => tag.split("@", 1)[0] ?? tag;
 /** Forwards an unsafe method once, streamed, and invalidates what it changed for this user. */
 const write = async (plan: Plan, body: Request["body"]): Promise<Fetched> => {
   const { request, identity, cache, asRead, isolate, context } = plan;
-  const { store, upstream, config, flights } = isolate;
+  const { store, upstream, config } = isolate;
   const result = await upstream.send(requestOf(plan, body));
   // Without a response, or with one of a gateway, the change may have happened.
   const isLost = "problem" in result ? result.attempts > 0 : result.status >= 500;
@@ -450,19 +454,16 @@ const write = async (plan: Plan, body: Request["body"]): Promise<Fetched> => {
   const status = isLost || isGone ? 200 : 500;
   const ended = "problem" in result || isGone ? { status, headers: new Headers() } : result;
   const { urls } = cache.invalidate(asRead, ended);
-  const holder = config.cachesAnonymous ? undefined : identity;
   const asked = store.ask();
   for (const target of urls.flatMap((url) => targetsOf(url, config.upstreamUrl))) {
-    context.waitUntil(store.remove(holder, otherRoute(target), asked));
+    context.waitUntil(store.remove(config.cachesAnonymous ? undefined : identity, otherRoute(target), asked));
   }
   const isChange = urls.length > 0 || (isLost && isUnsafe(request.method));
   // A path that cannot be decoded may be one of engines.
   const engine = enginesPath.exec(request.route.path ?? `${basePath}/engines`);
   if (isChange && identity !== undefined && engine !== null) {
-    flights.close(identity.digest);
-    const scope = { atMs: asked.atMs, hard: !isLost, owners: ownersOf(identity) };
-    const [, tag] = engine;
-    context.waitUntil(store.purge(tag === undefined ? scope : { ...scope, name: nameIn(tag) }));
+    const name = engine[1] === undefined ? {} : { name: nameIn(engine[1]) };
+    purgeOwn(plan, identity, !isLost && !isGone, { atMs: asked.atMs, hard: !isLost, ...name });
   }
   if ("problem" in result) return result;
   result.lease.release();

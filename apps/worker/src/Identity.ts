@@ -19,6 +19,8 @@ const newIdentity = async (token: string, [current = "", previous]: ReadonlyArra
   revoked: { sequence: 0, atMs: 0 },
   /** When the purges that other isolates recorded were last read for the user. */
   notesReadAtMs: 0,
+  /** Purges by the user that were recorded for others lately, and until when they are counted. */
+  noted: { count: 0, untilMs: 0 },
   /** Whether this isolate has had stored answers of the user. */
   hasEntries: false,
 });

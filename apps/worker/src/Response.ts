@@ -92,7 +92,8 @@ const withHead = (answer: Answer | Entry, head: Head, recipient: Recipient): Res
   if (slice !== undefined) {
     headers.set("content-range", slice.contentRange);
     headers.set("content-length", `${slice.end - slice.start}`);
-    return new Response(bytes.subarray(slice.start, slice.end), { status: 206, headers });
+    const part = bytes.subarray(slice.start, slice.end);
+    return withBody(answer, { status: 206, statusText: "", headers }, recipient, part);
   }
   // The runtime gives the length of what is sent; of what would be sent it is given here.
   const isLengthKnown = endpoint !== "other" && stream === undefined;
@@ -100,14 +101,14 @@ const withHead = (answer: Answer | Entry, head: Head, recipient: Recipient): Res
   return withBody(answer, { status, statusText: head.statusText, headers }, recipient);
 };
 
-/** A response with the body, unless it must have none, or the user has too many bytes under way. */
-const withBody = (answer: Answer, head: Head, { request, user, budget, context }: Recipient): Response => {
+/** A response with the body or a part of it, unless it must have none, or the user has too many bytes under way. */
+const withBody = (answer: Answer, head: Head, { request, user, budget, context }: Recipient, part = answer.bytes) => {
   if (request.method === "HEAD" || withoutContent.has(answer.status)) {
     void answer.stream?.cancel();
     return new Response(null, head);
   }
   if (answer.stream !== undefined) return new Response(answer.stream, head);
-  const sent = sendBytes(answer, budget, user);
+  const sent = sendBytes(answer, part, budget, user);
   if (sent === undefined) return refuse(tooManyBytes, request.headers.get("accept"));
   if (sent.ended !== undefined) context.waitUntil(sent.ended);
   return new Response(sent.stream ?? sent.bytes, head);

@@ -17,6 +17,7 @@ const keptForValidationMs = 600_000;
 /** Longest body that is stored in the Cache API, in bytes: encryption takes three times that. */
 const maxEncryptedBytes = 1024 * 1024;
 const maxVariants = 32; // entries of one key, which differ by Vary or by their part
+const maxNoted = 10; // purges of one user that are recorded between two readings; the last takes all of the user until then
 const maxChanges = 10_000; // most objects whose last change is remembered, so that an older response changes nothing
 /** After an uncacheable response: how long requests for it are not coalesced, in milliseconds. */
 const uncacheableForMs = 10_000;
@@ -110,10 +111,18 @@ export const createStore = (
   const apply = (added: ReadonlyArray<Purge>): void => {
     if (purges.add(added).length > 0) memory.replaceAll(afterPurges);
   };
-  /** Applies a purge here, and records it for other isolates. */
-  const purge = async (added: Purge): Promise<void> => {
-    apply([added]);
-    await notes?.write(added);
+  /** Applies a purge by a user, and records it. Those of a token that may be made up, and too many of one user, would crowd out others. */
+  const purgeOwn = async (identity: Identity, isKnown: boolean, scope: Omit<Purge, "owners">): Promise<void> => {
+    const { hasEntries, noted } = identity;
+    const { atMs, hard, name } = scope;
+    const owners = ownersOf(identity);
+    const isOwner = isKnown || hasEntries;
+    if (isOwner) apply([{ ...scope, owners }]);
+    if (!isOwner || (hard && name === undefined)) identity.revoked = { sequence: ask().sequence, atMs };
+    if (!isOwner && notes?.isPerOwner !== true) return;
+    if (atMs >= noted.untilMs) Object.assign(noted, { count: 0, untilMs: atMs + purgesReadEveryMs });
+    const recorded = ++noted.count === maxNoted ? { atMs: noted.untilMs, hard: true } : scope;
+    if (noted.count <= maxNoted) await notes?.write({ ...recorded, owners });
   };
   /** What the data centre has, by the current server secret or by the previous one. */
   const read = async (identity: Identity, route: Route, format: Format): Promise<Entry | undefined> => {
@@ -167,7 +176,12 @@ export const createStore = (
   return {
     memory,
     ask,
-    purge,
+    purgeOwn,
+    /** Applies a purge here, and records it for other isolates. */
+    purge: async (added: Purge): Promise<void> => {
+      apply([added]);
+      await notes?.write(added);
+    },
     afterPurges,
     /** The purge that lies on an entry. */
     purgeOf: (entry: Entry): "hard" | "soft" | undefined => purges.of(entry),
@@ -200,17 +214,11 @@ export const createStore = (
       return stale.length === 0 ? fresh : [...fresh, ...stale];
     },
     /** Stores an entry. False: a later request has changed the object, or a purge lies on it. */
-    put: (
-      identity: Identity | undefined,
-      request: ParsedRequest,
-      entry: Entry,
-      asked: Asked,
-      context: RequestContext,
-    ) => {
+    put: (user: Identity | undefined, request: ParsedRequest, entry: Entry, asked: Asked, context: RequestContext) => {
       const { route } = request;
       const { owner, askedFormat, part, freshness, bytes } = entry;
       const name = cacheKey(owner, route);
-      if (asked.sequence < (identity?.revoked.sequence ?? 0) || purges.of(entry) !== undefined) return false;
+      if (asked.sequence < (user?.revoked.sequence ?? 0) || purges.of(entry) !== undefined) return false;
       if (!mayChange(name, { ...asked, removed: false })) return false;
       const isReplaced = (other: Entry): boolean =>
         other.askedFormat === askedFormat &&
@@ -218,12 +226,12 @@ export const createStore = (
         (part === undefined || other.part?.askedRange === part.askedRange || !isOfSame(entry, other));
       const others = memory.get(name, owner).filter((other) => !isReplaced(other));
       memory.set(name, [entry, ...others.slice(0, maxVariants - 1)]);
-      if (identity === undefined) return true;
-      identity.hasEntries = true;
+      if (user === undefined) return true;
+      user.hasEntries = true;
       const until = usableUntil(freshness) + (hasValidator(entry) ? keptForValidationMs : 0);
-      const keepSeconds = Math.ceil((Math.min(until, identity.expiresAtMs) - now()) / 1000);
+      const keepSeconds = Math.ceil((Math.min(until, user.expiresAtMs) - now()) / 1000);
       const isKept = keepSeconds > 0 && part === undefined && bytes.byteLength <= maxEncryptedBytes;
-      if (isKept) context.waitUntil(write(cacheKey(owner, route, askedFormat), entry, identity, keepSeconds));
+      if (isKept) context.waitUntil(write(cacheKey(owner, route, askedFormat), entry, user, keepSeconds));
       return true;
     },
     /** Removes an object in both formats, unless a later request has changed it. `reason`: why its answer cannot be shared. */
@@ -244,14 +252,6 @@ export const createStore = (
     holds: (route: Route, entry: Entry): boolean => {
       const change = changes.get(cacheKey(entry.owner, route));
       return change?.removed === false && change.atMs === entry.fetchedAtMs && purges.of(entry) === undefined;
-    },
-    /** After a 401: drops all entries of the user. A token without entries may be made up, and would fill the log of purges. */
-    revoke: async (identity: Identity, isKnown: boolean): Promise<void> => {
-      const atMs = purges.latest(now());
-      identity.revoked = { sequence: ask().sequence, atMs };
-      const revocation: Purge = { atMs, hard: true, owners: ownersOf(identity) };
-      if (isKnown || identity.hasEntries) await purge(revocation);
-      else if (notes?.isPerOwner === true) await notes.write(revocation);
     },
     /** Whether the purges recorded by other isolates, for this identity or for all, are due to be read. */
     areNotesDue: ({ notesReadAtMs }: Identity, nowMs: number): boolean =>

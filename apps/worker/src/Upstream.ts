@@ -7,7 +7,7 @@ import { emptyBody, readBody, streamBody, watchBody } from "./Body.ts";
 import type { Body, BodyBudget, Bytes, Lease } from "./Body.ts";
 import type { Config } from "./Config.ts";
 import type { Metrics } from "./Log.ts";
-import { proxyStatus, refusal, unsafePath, type ErrorResponse } from "./Request.ts";
+import { badRequest, proxyStatus, refusal, unsafePath, type ErrorResponse } from "./Request.ts";
 import type { Asked } from "./Store.ts";
 
 export interface UpstreamRequest extends Applicant {
@@ -46,10 +46,11 @@ export interface UpstreamFailure {
 
 /**
  * By problem: the status, the error type of Proxy-Status (RFC 9209, 2.3), and the ending of its request. `unusable`: a status that no
- * whole answer can have. `busy`: the user has as many requests as it may, `crowded`: all unknown tokens together have.
+ * whole answer can have. `broken-off`: by the client. `busy`: the user has as many requests as it may, `crowded`: all unknown tokens have.
  */
 const problems = {
   unreachable: [502, "connection_terminated", "unanswered"],
+  "broken-off": [400, "http_request_error", "unsent"],
   "timed-out": [504, "http_response_timeout", "unanswered"],
   "cut-short": [502, "http_response_incomplete", "failed"],
   redirected: [502, "http_protocol_error", "answered"],
@@ -72,6 +73,7 @@ export const proxyStatusOf = (problem: UpstreamProblem) => proxyStatus(problems[
 export const unavailable = (failure: Pick<UpstreamFailure, "problem" | "retryAfterMs">): ErrorResponse => {
   const { problem, retryAfterMs = retryAfterSeconds * 1000 } = failure;
   const [status] = problems[problem];
+  if (status === 400) return badRequest("the body of the request was broken off");
   const headers = { "retry-after": `${Math.ceil(retryAfterMs / 1000)}`, ...proxyStatusOf(problem) };
   if (problem === "busy") return refusal(429, "RESOURCE_EXHAUSTED", tooManyRequests, headers);
   if (status === 429)
@@ -156,7 +158,7 @@ export const createUpstream = (options: UpstreamOptions) => {
       leftBytes -= bytes;
       if (leftBytes <= 0 && timer !== undefined) endAfter(config.attemptTimeoutMs);
     };
-    const broken = (): void => controller.abort("unreachable" satisfies UpstreamProblem);
+    const broken = (): void => controller.abort("broken-off" satisfies UpstreamProblem);
     const timeoutMs = Math.min(config.attemptTimeoutMs, leftMs);
     endAfter(timeoutMs);
     const lease = budget.lease(userOf(request));
@@ -206,7 +208,7 @@ export const createUpstream = (options: UpstreamOptions) => {
       const result = await attemptOnce(request, Math.max(1, until - performance.now()));
       const durationMs = now() - requestTimeMs;
       const failure = request.isEndpoint ? failureIn(result) : undefined;
-      last["problem" in result ? "failureMs" : "answerMs"] = now();
+      if (endingOf(result) !== "unsent") last["problem" in result ? "failureMs" : "answerMs"] = now();
       metrics.count("upstream_requests_total", `{outcome="${"problem" in result ? result.problem : result.status}"}`);
       metrics.count("upstream_milliseconds_total", "", durationMs);
       if (failure === undefined && attempts > 1) retries.refund(retryCost.transient);

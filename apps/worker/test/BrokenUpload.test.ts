@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { serve } from "@bytenite-engines/test-kit";
 import { expect, onTestFinished, test } from "vitest";
 import { builtWorker } from "../scripts/built.ts";
+import { adminSecret } from "./served.ts";
 
 test.each([
   ["in a chunk, with FIN", "transfer-encoding: chunked", "4\r\nabcd\r\n4\r\nef", false],
@@ -25,7 +26,7 @@ test.each([
   }).listen(0, "127.0.0.1");
   await once(upstream, "listening");
   const { port } = upstream.address() as AddressInfo;
-  const variables = { UPSTREAM_URL: `http://127.0.0.1:${port}/v1/dev`, LOG: "off" };
+  const variables = { UPSTREAM_URL: `http://127.0.0.1:${port}/v1/dev`, ADMIN_SECRET: adminSecret, LOG: "off" };
   const running = await serve({ name: "worker", code: await builtWorker(), port: 0, variables });
   onTestFinished(async () => {
     await running.stop();
@@ -37,5 +38,12 @@ test.each([
   if (isReset) client.resetAndDestroy();
   else client.end();
   expect(await isComplete).toBe(false);
+  const admin = { headers: { authorization: adminSecret } };
+  await expect
+    .poll(async () => (await fetch(`${running.url}/-/metrics`, admin)).text())
+    .toContain('upstream_requests_total{outcome="broken-off"} 1');
+  // That says nothing about the upstream.
+  const { upstream: known } = (await (await fetch(`${running.url}/-/health`)).json()) as { upstream: object };
+  expect(known).toEqual({ state: "unknown", breaker: "closed", lastAnswer: null, lastFailure: null });
   client.destroy();
 });

@@ -97,6 +97,7 @@ test("a port in use is one sentence", async () => {
 
 test.each([
   [["--port", "0"], "--upstream is missing."],
+  [["--port", "0", "--upstream", " "], "--upstream is missing."],
   [["--upstream", "http://127.0.0.1:1"], "--port must be a whole number"],
   [["--port", "0", "--upstream", "nonsense"], "UPSTREAM_URL must be an http or https URL"],
   [["--porz", "0"], "Unknown option '--porz'"],

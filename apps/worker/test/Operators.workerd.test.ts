@@ -7,7 +7,7 @@ const stage = stageProxy();
 
 const admin = (
   path: string,
-  init: { method?: string; body?: string | null; headers?: Readonly<Record<string, string>> } = {},
+  init: { method?: string; body?: BodyInit | null; headers?: Readonly<Record<string, string>> } = {},
   edge: Edge = stage.edge,
 ): Promise<Response> =>
   edge.send(
@@ -49,15 +49,20 @@ test("a purge of an engine takes every answer that contains it, whatever tag was
   expect(await Promise.all(paths.map((path) => lookup(path)))).toEqual(["", "hit", "", "hit"]);
 });
 
-test.each(["?tags=zipper", "?tag=zipper&soft=1", "?all=yes", "", "?tag=a&tag=b", "?hard=true"])(
-  "the parameters %j are refused, and purge nothing",
-  async (query) => {
-    await stage.edge.get("alice", "/engines/zipper", json);
-    stage.clock.ms += 1;
-    expect((await purge(query)).status).toBe(400);
-    expect(await lookup("/engines/zipper")).toBe("hit");
-  },
-);
+test.each([
+  "?tags=zipper",
+  "?tag=zipper&soft=1",
+  "?all=yes",
+  "",
+  "?tag=a&tag=b",
+  "?hard=true",
+  "?tag=zipper?hard=true",
+])("the parameters %j are refused, and purge nothing", async (query) => {
+  await stage.edge.get("alice", "/engines/zipper", json);
+  stage.clock.ms += 1;
+  expect((await purge(query)).status).toBe(400);
+  expect(await lookup("/engines/zipper")).toBe("hit");
+});
 
 test.each([
   ["purge?token=alice", "POST", null, 400, "token=... in a form body"],
@@ -126,6 +131,16 @@ interface Explained {
   readonly lastNotStored: string | null;
   readonly decision: { readonly action: string; readonly section: string };
 }
+
+test("a form without a length that is too long is refused", async () => {
+  const body = new Response(`token=${"a".repeat(20_000)}`).body;
+  expect((await admin("purge", { method: "POST", body })).status).toBe(400);
+});
+
+test("a second question mark belongs to the path that is explained", async () => {
+  const response = await admin("explain?path=/v1/dev/engines?pagination.limit=5");
+  expect(await response.json()).toMatchObject({ key: { endpoint: "list", target: "/engines?pagination.limit=5" } });
+});
 
 const explain = async (path: string): Promise<Explained> => {
   const headers = { "x-explain-authorization": "alice", ...json };

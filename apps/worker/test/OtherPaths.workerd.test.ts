@@ -1,5 +1,6 @@
 // Other paths than the endpoints: caching, and invalidation by writes.
 import { afterEach, expect, test, vi } from "vitest";
+import type { Purge } from "../src/Purge.ts";
 import { cacheResult, edgeOrigin, startEdge } from "./edge.ts";
 import { failing, json, stageProxy, refused } from "./stage.ts";
 
@@ -17,14 +18,14 @@ const turnsUntil = async (holds: () => boolean): Promise<void> => {
   for (let turns = 0; turns < 1_000 && !holds(); turns++) await new Promise((resolve) => void nextTurn(resolve));
 };
 
-const send = (method: string, path: string, token: string | undefined, body: string | null = null): Promise<Response> =>
-  stage.edge.send(
+const send = (method: string, path: string, token?: string, body: string | null = null, edge = stage.edge) =>
+  edge.send(
     new Request(edgeOrigin + path, { method, body, headers: token === undefined ? {} : { authorization: token } }),
   );
 
 /** The status of a response whose body is read, too: a streamed one is under way until then. */
-const statusOf = async (method: string, path: string, token: string): Promise<number> => {
-  const response = await send(method, path, token);
+const statusOf = async (method: string, path: string, token: string, edge = stage.edge): Promise<number> => {
+  const response = await send(method, path, token, null, edge);
   await response.arrayBuffer();
   return response.status;
 };
@@ -285,6 +286,64 @@ test.each<[string, () => Response]>([
   expect(await (await stage.edge.get("alice", "/engines/zipper", json)).json()).toMatchObject({ name: "zipper" });
 });
 
+/** A log of purges that is a list. */
+const logOf = (kept: Array<Purge>) => ({
+  purgeLog: () => ({
+    append: async (purge: Purge) => kept.push(purge),
+    since: async (number: number) => ({ purges: kept.slice(number), last: kept.length }),
+  }),
+});
+
+test.each([
+  [4_001, "POST", 503],
+  [10, "DELETE", 404],
+])(
+  "%i writes with made-up tokens, %s answered %i, take nothing of others and fill no log",
+  async (count, method, status) => {
+    await fill();
+    const kept: Array<Purge> = [];
+    const edge = startEdge(stage.upstream, stage.clock, await stage.store(), {}, logOf(kept));
+    stage.answer = failing(status);
+    for (let index = 0; index < count; index += 1) {
+      expect(await statusOf(method, "/v1/dev/engines/zipper", `made-up-${index}`, edge)).toBe(status);
+    }
+    await edge.settle();
+    expect(kept).toEqual([]);
+    expect(cacheResult(await edge.get("alice", "/engines/zipper", json))).toBe("hit");
+  },
+);
+
+test("after a lost write with a token that is not known here, what the data centre has from before is not used", async () => {
+  await fill();
+  const edge = startEdge(stage.upstream, stage.clock, await stage.store(), {}, logOf([]));
+  stage.answer = failing(503);
+  await statusOf("POST", "/v1/dev/engines/zipper", "alice", edge);
+  await edge.settle();
+  const after = { ...json, "cache-control": "only-if-cached" };
+  expect(cacheResult(await edge.get("alice", "/engines/zipper", after))).toBe("");
+  expect(cacheResult(await edge.get("bob", "/engines/zipper", after))).toBe("hit");
+});
+
+test("of many writes of one user a few are recorded for others, of which the last takes all of the user for a while", async () => {
+  const kept: Array<Purge> = [];
+  const start = () => startEdge(stage.upstream, stage.clock, undefined, {}, logOf(kept));
+  const [here, there] = [start(), start()];
+  const read = async (token: string) => cacheResult(await there.get(token, "/engines/last", json));
+  for (const token of ["alice", "bob"]) await read(token);
+  const write = async (name: string): Promise<void> => {
+    stage.clock.ms += 1;
+    await statusOf("POST", `/v1/dev/engines/${name}`, "alice", here);
+    await here.settle();
+  };
+  for (let index = 0; index < 100; index += 1) await write(`e${index}`);
+  await write("last");
+  expect(kept).toHaveLength(10);
+  stage.clock.ms += 4_900;
+  expect([await read("alice"), await read("bob")]).toEqual(["fwd=uri-miss", "hit"]);
+  await write("e");
+  expect(kept).toHaveLength(11);
+});
+
 test.each(["GET", "POST"])("a 401 to a %s of another path removes all of its token", async (method) => {
   await fill();
   stage.answer = failing(401);
@@ -359,6 +418,25 @@ test("HEAD is asked for without a range", async () => {
   const headers = { authorization: "alice", range: "bytes=0-1" };
   await stage.edge.send(new Request(`${edgeOrigin}/v1/dev/projects`, { method: "HEAD", headers }));
   expect(stage.asked[0]?.headers.has("range")).toBe(false);
+});
+
+test("a body of a length that no number holds is refused before anything is sent", async () => {
+  const headers = { authorization: "alice", "content-length": "9007199254740993" };
+  const sent = new Request(`${edgeOrigin}/v1/dev/engines`, { method: "POST", body: "x", headers });
+  expect((await stage.edge.send(sent)).status).toBe(413);
+  expect(stage.asked).toHaveLength(0);
+});
+
+test("a request with no-store leaves what is stored", async () => {
+  stage.answer = () => new Response("x", { headers: { "cache-control": "max-age=60" } });
+  for (const [control, expected] of [
+    ["max-age=60", "fwd=uri-miss"],
+    ["no-store", "fwd=request"],
+    ["max-age=60", "hit"],
+  ] as const) {
+    const response = await stage.edge.get("alice", "/projects/file", { "cache-control": control });
+    expect([await response.text(), cacheResult(response)]).toEqual(["x", expected]);
+  }
 });
 
 test("a write is sent once, whatever comes of it", async () => {

@@ -71,6 +71,24 @@ test("stored bodies count for whoever does not read them, once for all who read 
   expect(stage.edge.isolate.budget.bytes()).toBeLessThanOrEqual(maxBodyBytesPerUser);
 });
 
+test("parts of stored bodies count like the whole, and end with its bytes", async () => {
+  const text = "0123456789abcdef".repeat(large / 16);
+  stage.answer = () => new Response(text, { headers: { "cache-control": "max-age=60" } });
+  const paths = Array.from({ length: 4 }, (_, index) => `/projects/p${index}`);
+  for (const path of paths) await (await stage.edge.get("alice", path)).text();
+  await stage.edge.settle();
+  const unread = [];
+  for (const path of [...paths, ...paths]) unread.push(await stage.edge.get("alice", path, { range: "bytes=1-" }));
+  expect(unread.map(({ status }) => status)).toEqual([206, 206, 206, 503, 206, 206, 206, 503]);
+  const { budget } = stage.edge.isolate;
+  expect(budget.bytes()).toBe(maxBodyBytesPerUser);
+  expect(unread[0]?.headers.get("content-range")).toBe(`bytes 1-${large - 1}/${large}`);
+  expect(await unread[0]?.text()).toBe(text.slice(1));
+  for (const response of unread.slice(1)) await response.body?.cancel();
+  await stage.edge.settle();
+  expect(budget.bytes()).toBe(0);
+});
+
 test("a body that is too long to be read as a whole is streamed, as it came, and stored nowhere", async () => {
   const size = 4 * 1024 * 1024;
   stage.answer = () => engineOfSize(size);

@@ -27,6 +27,8 @@ export interface Stage {
   clock: Clock;
   edge: Edge;
   readonly upstream: Upstream;
+  /** The Cache API of its data centre. */
+  readonly store: () => Promise<Cache>;
   /** Another isolate of the same data centre. */
   readonly newEdge: (variables?: Record<string, string>) => Promise<Edge>;
   /** An engine that says who asked for it and which answer it is, as our registry would send it. */
@@ -37,7 +39,7 @@ const formatOf = (mediaType: string | null) => (mediaType === "application/json"
 
 /** The stage of the tests of a file. It is set anew before each of them. */
 export const stageProxy = (): Stage => {
-  let store = "";
+  let name = "";
   const engineFor: Stage["engineFor"] = (headers, fields = {}) => {
     stage.version += 1;
     const format = formatOf(headers.get("accept"));
@@ -60,10 +62,10 @@ export const stageProxy = (): Stage => {
     return stage.answer(headers, url);
   };
   const newEdge: Stage["newEdge"] = async (variables = {}) =>
-    startEdge(upstream, stage.clock, await caches.open(store), variables);
-  const stage = { upstream, newEdge, engineFor } as Stage;
+    startEdge(upstream, stage.clock, await caches.open(name), variables);
+  const stage = { upstream, newEdge, store: () => caches.open(name), engineFor } as Stage;
   beforeEach(async () => {
-    store = crypto.randomUUID();
+    name = crypto.randomUUID();
     Object.assign(stage, { asked: [], version: 0, clock: { ms: 1_700_000_000_000 }, answer: engineFor });
     stage.edge = await newEdge();
   });
