@@ -93,7 +93,7 @@ const withHead = (answer: Answer | Entry, head: Head, recipient: Recipient): Res
     headers.set("content-range", slice.contentRange);
     headers.set("content-length", `${slice.end - slice.start}`);
     const part = bytes.subarray(slice.start, slice.end);
-    return withBody(answer, { status: 206, statusText: "", headers }, recipient, part);
+    return withBody(answer, { status: 206, statusText: "Partial Content", headers }, recipient, part);
   }
   // The runtime gives the length of what is sent; of what would be sent it is given here.
   const isLengthKnown = endpoint !== "other" && stream === undefined;

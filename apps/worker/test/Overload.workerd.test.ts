@@ -83,6 +83,7 @@ test("parts of stored bodies count like the whole, and end with its bytes", asyn
   const { budget } = stage.edge.isolate;
   expect(budget.bytes()).toBe(maxBodyBytesPerUser);
   expect(unread[0]?.headers.get("content-range")).toBe(`bytes 1-${large - 1}/${large}`);
+  expect(unread[0]?.statusText).toBe("Partial Content");
   expect(await unread[0]?.text()).toBe(text.slice(1));
   for (const response of unread.slice(1)) await response.body?.cancel();
   await stage.edge.settle();
