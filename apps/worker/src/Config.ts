@@ -52,9 +52,9 @@ export const parseConfig = (variables: Readonly<Record<string, unknown>>) => {
     parsed(text(name), fallback, `${name} must be one of ${allowed.join(", ")}`, (value) =>
       allowed.find((each) => each === value),
     );
-  const secrets = (name: string, characters: string, isAllowed: RegExp): ReadonlyArray<string> => {
+  const secrets = (name: string, kind: string, isAllowed: RegExp): ReadonlyArray<string> => {
     const found = [name, `${name}_PREVIOUS`].map((variable) =>
-      parsed(text(variable), "", `${variable} must have at least ${minSecretLength} ${characters}`, (value) =>
+      parsed(text(variable), "", `${variable} must have at least ${minSecretLength} characters${kind}`, (value) =>
         value.length < minSecretLength || !isAllowed.test(value) ? undefined : value,
       ),
     );
@@ -106,8 +106,8 @@ export const parseConfig = (variables: Readonly<Record<string, unknown>>) => {
       (text) => URL.canParse(text) && new URL(text).origin === text,
     ),
     logLevel: oneOf("LOG", ["all", "errors", "off"], "errors"),
-    adminSecrets: secrets("ADMIN_SECRET", "characters of visible ASCII", /^[!-~]+$/),
-    identitySecrets: secrets("IDENTITY_SECRET", "characters", /^/),
+    adminSecrets: secrets("ADMIN_SECRET", " of visible ASCII", /^[!-~]+$/),
+    identitySecrets: secrets("IDENTITY_SECRET", "", /^/),
   };
   // Bindings are objects.
   for (const [name, value] of Object.entries(variables)) {
