@@ -1,4 +1,4 @@
-// Management API in one process: its limits, and changes by others in the middle of a request.
+// Management in one process: limits, and changes by others meanwhile.
 import { expect, test } from "vitest";
 import { addConfigured, addCredential, ensureUser } from "../manage/Accounts.ts";
 import { change, publishAll } from "../manage/Engines.ts";

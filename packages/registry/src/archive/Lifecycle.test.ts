@@ -1,4 +1,4 @@
-// Lifecycle calls in one process, on real files: limits, and changes by others in the middle of a call.
+// Lifecycle calls in one process: limits, and changes by others meanwhile.
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
