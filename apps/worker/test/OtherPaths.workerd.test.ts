@@ -264,6 +264,19 @@ test("an upload, whose path names no engine, removes everything of its user, and
   expect(await state("bob")).toEqual(["hit", "hit", "hit", "hit"]);
 });
 
+test("what is stored of another path may contain any engine: a write of its user removes it", async () => {
+  stage.answer = () => Response.json({}, { headers: { "cache-control": "max-age=60" } });
+  for (const token of ["alice", "bob"]) await statusOf("GET", "/v1/dev/projects", token);
+  await stage.edge.settle();
+  stage.clock.ms += 1;
+  await statusOf("POST", "/v1/dev/engines/zipper@0.1/deactivate", "alice");
+  await stage.edge.settle();
+  const results = await Promise.all(
+    ["alice", "bob"].map(async (token) => cacheResult(await send("GET", "/v1/dev/projects", token))),
+  );
+  expect(results).toEqual(["fwd=uri-miss", "hit"]);
+});
+
 test("a write that fails removes nothing", async () => {
   await fill();
   stage.answer = failing(409);
