@@ -210,7 +210,7 @@ test.for([0, 1, 127, 128, 16_383, 16_384, 2_097_152, 2 ** 31 - 1, -1])(
   },
 );
 
-test("a message that is no response of the API has no reader", () => {
+test("a message that is not a response of the API has no reader", () => {
   expect([hasReader(EngineSchema), hasReader(EverythingSchema), hasReader(EverythingSchema)]).toEqual([
     true,
     false,

@@ -66,7 +66,7 @@ test("a step that another process has taken is not taken again, and one that fai
   failing.close();
 });
 
-test("a newer database that cannot be reached is no problem of its schema", async () => {
+test("a database that cannot be reached is not reported as one with a newer schema", async () => {
   const file = openSqlite(":memory:");
   await migrate(file.port, 0);
   file.transaction((run) => run("INSERT INTO migrations (version, applied_at) VALUES (999, 0)"));

@@ -112,7 +112,7 @@ test("a file that is read only is not written, and one that is missing not made"
   expect(existsSync(none)).toBe(false);
 });
 
-test("what is no file of SQLite is an error that says so", async () => {
+test("a file that is not a SQLite database is refused with an error that says so", async () => {
   expect(() => openSqlite(directory)).toThrow(`cannot use the database ${directory}: it is a directory`);
   const text = join(directory, "text");
   writeFileSync(text, "x".repeat(4_096));
