@@ -59,6 +59,35 @@ test("what the registry changes is seen after a purge, and by who asks for it", 
   expect(await description()).toBe("third");
 });
 
+test("each refusal of its own has its status and its gRPC code", async () => {
+  await using stack = await startStack();
+  const { url, registry } = stack;
+  const token = registry.tokens["alice"] ?? "";
+  const list = "/v1/dev/engines";
+  type Row = readonly [method: string, path: string, fields: Record<string, string>, status: number, code: number];
+  const rows: ReadonlyArray<Row> = [
+    ["GET", `${list}?pagination.limit=%`, {}, 400, 3],
+    ["GET", list, { authorization: "two tokens here" }, 401, 16],
+    ["GET", "/elsewhere", {}, 404, 5],
+    ["POST", "/-/health", { authorization: adminSecret }, 405, 12],
+    ["GET", list, { accept: "text/html" }, 406, 3],
+    ["GET", `${list}?${"x".repeat(20_000)}`, {}, 414, 3],
+    ["GET", list, { "x-http-method-override": "DELETE" }, 400, 3],
+    ["GET", list, { "cache-control": "only-if-cached" }, 504, 4],
+    ["GET", "/-/metrics", { authorization: "wrong" }, 401, 16],
+    ["GET", "/-/nothing", { authorization: adminSecret }, 404, 5],
+  ];
+  const answers = await Promise.all(
+    rows.map(async ([method, path, fields]): Promise<Row> => {
+      const response = await fetch(`${url}${path}`, { method, headers: { authorization: token, ...fields } });
+      const { code } = (await response.json()) as { readonly code: number };
+      return [method, path, fields, response.status, code];
+    }),
+  );
+  expect(answers).toEqual(rows);
+  expect(registry.requests).toEqual([]);
+});
+
 test("a thousand requests at once make one request to the registry, and a thousand same answers", async () => {
   await using stack = await startStack({}, { faults: [{ fault: { latencyMs: 300 } }] });
   const { get, registry } = stack;
