@@ -39,8 +39,7 @@ export const makeR2Staging = (bucket: R2Binding, options: StagingOptions): Stagi
           (place) => !taken.has(place),
         );
         // A random one: concurrent requests seldom pick the same, and the digest would detect it.
-        const [random = 0] = crypto.getRandomValues(new Uint32Array(1));
-        const place = free[random % free.length];
+        const place = free[Math.floor(Math.random() * free.length)];
         if (place === undefined) return undefined;
         const { url } = await client.sign(`${base}/${place}?X-Amz-Expires=${linkSeconds}`, {
           method: "PUT",

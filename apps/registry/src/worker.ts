@@ -177,7 +177,7 @@ let made: Handler | undefined;
 /** Fields of a log line; no query, token or user. */
 const logLine = (request: Request, path: string, response: Response, ms: number): string =>
   JSON.stringify({
-    method: request.method.slice(0, 20),
+    method: request.method,
     path: loggedPath(path),
     status: response.status,
     type: response.headers.get("content-type"),
@@ -190,9 +190,7 @@ const cannotStart = (error: unknown, path: string): Response => {
   if (path !== "/readyz") {
     return Response.json({ code: 13, message: "the registry cannot start", details: [] }, { status: 500 });
   }
-  const isSetting = error instanceof TypeError || (error as Error).name === "KeyError";
-  const reason = isSetting ? (error as Error).message : "see the log";
-  return new Response(`the registry cannot start: ${reason}\n`, {
+  return new Response(`the registry cannot start: ${(error as Error).message}\n`, {
     status: 503,
     headers: { "Cache-Control": "no-store" },
   });

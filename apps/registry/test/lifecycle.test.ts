@@ -5,10 +5,11 @@ import { managementTokens } from "@bytenite-engines/test-kit/management";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
 import { packTar } from "modern-tar";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { makeD1Driver } from "../src/D1Driver.ts";
 import { makeR2Staging, sweepStaged } from "../src/R2Staging.ts";
 import { makeR2Store, type R2Binding } from "../src/R2Store.ts";
+import worker from "../src/worker.ts";
 
 const token = managementTokens.publish;
 
@@ -112,6 +113,118 @@ test("what is refused leaves no object, and what no engine has is swept", async 
   expect(await keys()).toBe(0);
 });
 
+const partBytes = 8 * 1_024 * 1_024;
+
+test.for([
+  [partBytes - 1, []],
+  [partBytes, [[1, partBytes]]],
+  [
+    partBytes + 1,
+    [
+      [1, partBytes],
+      [2, 1],
+    ],
+  ],
+] as const)("an object of %i bytes is written in the parts %j, and read as it was", async ([bytes, expected]) => {
+  const parts: Array<readonly [number: number, bytes: number]> = [];
+  const watched = {
+    put: (key: string, value: Uint8Array) => env.ARCHIVES.put(key, value),
+    get: (...of: Parameters<R2Binding["get"]>) => env.ARCHIVES.get(...of),
+    createMultipartUpload: async (key: string) => {
+      const upload = await env.ARCHIVES.createMultipartUpload(key);
+      return {
+        complete: (all: Parameters<typeof upload.complete>[0]) => upload.complete(all),
+        uploadPart: (number: number, value: Uint8Array) => {
+          parts.push([number, value.length]);
+          return upload.uploadPart(number, value);
+        },
+      };
+    },
+  } as unknown as R2Binding;
+  const store = makeR2Store(watched);
+  const { key, write, finish } = await store.begin();
+  const content = new Uint8Array(bytes).fill(7, -3);
+  await write(content.subarray(0, 5));
+  await write(content.subarray(5));
+  await finish();
+  expect(parts).toEqual(expected);
+  const read = async (from: number, end: number): Promise<ReadonlyArray<number>> => {
+    const all: Array<number> = [];
+    for await (const part of (await store.read(key, from, end)) ?? []) all.push(...part);
+    return all;
+  };
+  expect([await read(0, 2), await read(bytes - 4, bytes), await read(bytes, bytes)]).toEqual([
+    [0, 0],
+    [0, 7, 7, 7],
+    [],
+  ]);
+  await env.ARCHIVES.delete(`archives/${key}`);
+  expect(await store.read(key, 0, 2)).toBeUndefined();
+});
+
+const keysInBucket = async (): Promise<ReadonlyArray<string>> =>
+  (await env.ARCHIVES.list({ prefix: "" })).objects.map(({ key }) => key);
+
+test("the cron trigger removes what no engine has and what was never named, and needs no bucket", async () => {
+  for (const key of ["archives/orphan", "uploads/u/0"]) await env.ARCHIVES.put(key, new Uint8Array(3));
+  const { ARCHIVES: _, ...without } = env;
+  await worker.scheduled(undefined, without);
+  await worker.scheduled(undefined, env);
+  expect(await keysInBucket()).toEqual(expect.arrayContaining(["archives/orphan", "uploads/u/0"]));
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3 * 60 * 60_000 });
+  onTestFinished(() => void vi.useRealTimers());
+  await worker.scheduled(undefined, env);
+  expect(await keysInBucket()).toEqual([]);
+});
+
+/** An upload that has begun, and what ends it. */
+const begun = async (by: string): Promise<() => Promise<number>> => {
+  const { promise: isRead, resolve: read } = Promise.withResolvers<void>();
+  const { promise: isEnded, resolve: end } = Promise.withResolvers<void>();
+  let pulls = 0;
+  const body = new ReadableStream<Uint8Array>(
+    {
+      pull: async (controller) => {
+        if (pulls++ === 0) return controller.enqueue(new TextEncoder().encode('{"engineData":"AAAA'));
+        read();
+        await isEnded;
+        controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  const headers = { Authorization: by, "Content-Type": "application/json" };
+  const request = new Request("https://registry.example/v1/dev/engines", { method: "POST", headers, body });
+  const answer = worker.fetch(request, env);
+  await isRead;
+  return async () => {
+    end();
+    return (await answer).status;
+  };
+};
+
+test("an isolate takes four uploads at once, of one user two", async () => {
+  await env.DB.prepare("UPDATE credentials SET scope = 'publish'").all();
+  const archive = await archiveOf({ name: "late", version: "0.1" });
+  const status = async (by: string): Promise<number> => {
+    const headers = { Authorization: by, "Content-Type": "application/x-protobuf" };
+    const body = toBinary(EngineMessageSchema, create(EngineMessageSchema, { engineData: archive }));
+    return (
+      await worker.fetch(new Request("https://registry.example/v1/dev/engines", { method: "POST", headers, body }), env)
+    ).status;
+  };
+  const first = await begun("token-of-alice");
+  expect(await status("token-of-alice")).toBe(200);
+  const ends = [first, await begun("token-of-alice")];
+  expect([await status("token-of-alice"), await status(token)]).toEqual([429, 200]);
+  ends.push(await begun("token-of-bob"));
+  expect(await status(token)).toBe(200);
+  ends.push(await begun("token-of-bob"));
+  expect(await status(token)).toBe(429);
+  expect(await Promise.all(ends.map((end) => end()))).toEqual([400, 400, 400, 400]);
+  expect(await status(token)).toBe(200);
+});
+
 test("two uploads at once are both carried out", async () => {
   const said = await Promise.all(
     ["a", "b"].map(async (description) =>
@@ -123,7 +236,7 @@ test("two uploads at once are both carried out", async () => {
 
 /** What the bucket holds besides archives. */
 const othersInBucket = async (): Promise<ReadonlyArray<string>> =>
-  (await env.ARCHIVES.list({ prefix: "" })).objects.map(({ key }) => key).filter((key) => !key.startsWith("archives/"));
+  (await keysInBucket()).filter((key) => !key.startsWith("archives/"));
 
 test("what was sent by a link and never named is swept after two hours, and nothing else of the bucket", async () => {
   const staged = ["uploads/a/0", "uploads/a/7", "uploads/b/0", "uploads/c/0", "uploads/c/1"];
@@ -150,6 +263,8 @@ test("a user has eight places for long archives, each with a link for an hour, a
     secretAccessKey: "secret",
     maxBytes: 10,
   });
+  const free = await Promise.all(Array.from({ length: 20 }, () => staging.link("u", 5)));
+  expect(new Set(free.map((link) => new URL(String(link)).pathname)).size).toBeGreaterThan(1);
   const places = new Set<string>();
   for (let link = await staging.link("u", 5); link !== undefined; link = await staging.link("u", 5)) {
     const { pathname, searchParams } = new URL(link);

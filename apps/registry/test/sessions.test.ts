@@ -86,6 +86,7 @@ test("the primary is asked for credentials once in ten seconds, and for those th
   expect(await at(9_999)).toEqual([200, ["copy"]]);
   expect(await at(9_999, { Authorization: "nobody" })).toEqual([401, ["copy", "first-primary"]]);
   // That answer of the primary began another ten seconds.
+  expect(await at(9_999, { Authorization: "token-of-bob" })).toEqual([200, ["copy"]]);
   expect(await at(18_000)).toEqual([200, ["copy"]]);
   expect(await at(19_999)).toEqual([200, ["first-primary"]]);
   // A clock that goes back says nothing of how old the copy is.

@@ -1,6 +1,6 @@
 // Newer databases, overload, internal errors, wrong credentials from one address.
 import { env } from "cloudflare:workers";
-import { beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import type { D1Binding } from "../src/D1Driver.ts";
 import type Worker from "../src/worker.ts";
 
@@ -108,6 +108,37 @@ test.for([
     expect(await answerOf({ DB, path: "/v1/auth/access_token", body: '{"apiKey":"key-of-bob"}' })).toBe(expected);
   },
 );
+
+test("while the database cannot be read it is not ready, and says when to ask again", async () => {
+  const ready = await ask("", { path: "/readyz", DB: database(() => "D1_ERROR: Network connection lost.") });
+  expect([
+    ready.status,
+    await ready.text(),
+    ready.headers.get("retry-after"),
+    ready.headers.get("cache-control"),
+  ]).toEqual([503, "the database cannot be read\n", "5", "no-store"]);
+});
+
+test("the last use of a credential is written behind the answer, once a minute", async () => {
+  vi.useFakeTimers({ toFake: ["Date"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const start = Date.now();
+  const left: Array<Promise<unknown>> = [];
+  const used = async (ms: number): Promise<readonly [left: number, usedMs: unknown]> => {
+    vi.setSystemTime(start + ms);
+    const headers = { Authorization: "token-of-alice" };
+    const request = new Request("https://registry.example/v1/dev/engines", { headers });
+    await (await worker.fetch(request, env, { waitUntil: (work) => void left.push(work) })).arrayBuffer();
+    await Promise.all(left);
+    const { results } = await env.DB.prepare("SELECT max(last_used_at) AS ms FROM credentials").all();
+    return [left.length, results[0]?.["ms"]];
+  };
+  expect([await used(0), await used(59_999)]).toEqual([
+    [0, null],
+    [0, null],
+  ]);
+  expect(await used(60_000)).toEqual([1, start + 60_000]);
+});
 
 test("an isolate that has just begun asks the database twice for a request, and twenty at once ask forty times", async () => {
   let calls = 0;
