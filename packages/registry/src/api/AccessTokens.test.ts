@@ -1,5 +1,5 @@
 import { decodeJwt, SignJWT, UnsecuredJWT } from "jose";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { addCredential, ensureUser, listCredentials, revokeCredential } from "../manage/Accounts.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
 import { credentialOfToken, makeAccessTokens } from "./AccessTokens.ts";
@@ -42,6 +42,11 @@ test("a signed token is good for its user for an hour, in every process that has
   expect(await at(exp * 1_000)).toBeUndefined();
   expect(await (await makeAccessTokens(key)).verify(signed, exp * 1_000)).toBeUndefined();
   expect((await credentialOfToken(file.port, elsewhere, signed, signedMs))?.kind).toBe("token");
+  const verified = vi.spyOn(crypto.subtle, "verify");
+  onTestFinished(() => verified.mockRestore());
+  const tokens = await makeAccessTokens(key);
+  for (const _ of [1, 2]) expect(await tokens.verify(signed, signedMs)).toBe(apiKey.id);
+  expect(verified).toHaveBeenCalledTimes(1);
 });
 
 test("a token that is altered, unsigned, of another key, issuer or algorithm, or without an API key, is invalid", async () => {
@@ -77,7 +82,9 @@ test("a token that is altered, unsigned, of another key, issuer or algorithm, or
 test("a token of one's own may look like a signed one", async () => {
   const tokens = await makeAccessTokens(key);
   await addCredential(file, ensureUser(file, "carol", 0), "token", "eyJhbGciOiJSUzI1NiJ9.e30.c2ln", 0);
-  expect((await credentialOfToken(file.port, tokens, "eyJhbGciOiJSUzI1NiJ9.e30.c2ln", 0))?.user.name).toBe("carol");
+  for (const signed of [tokens, undefined]) {
+    expect((await credentialOfToken(file.port, signed, "eyJhbGciOiJSUzI1NiJ9.e30.c2ln", 0))?.user.name).toBe("carol");
+  }
 });
 
 test("a secret is recognised by its whole digest: one that shares the part that is looked up is not", async () => {
@@ -124,7 +131,7 @@ test("a secret of the greatest length is recognised, and a longer one is not", a
 });
 
 /** An exchange of API keys; answers status, and message or members. */
-const exchange = async (body: string, options: Partial<TokenEndpointOptions> = {}, method = "POST") => {
+const exchange = async (body: string | Blob, options: Partial<TokenEndpointOptions> = {}, method = "POST") => {
   const endpoint = fetchHandler(
     makeTokenEndpoint({ sql: file.port, accessTokens: await makeAccessTokens(key), now: () => 1_000, ...options }),
   );
@@ -169,9 +176,12 @@ test("an API key is exchanged for a token of its scope for an hour", async () =>
     [good.padEnd(16_384), "200 undefined"],
     [good.padEnd(16_385), "413 body is longer than 16384 bytes"],
   ] as const) {
-    const { status, json } = await exchange(body);
+    const { status, headers, json } = await exchange(body);
     expect([body.trim(), `${status} ${json["message"]}`]).toEqual([body.trim(), expected]);
+    expect(headers.get("vary")).toBeNull();
   }
+  const latin = await exchange(new Blob([Buffer.from('{"apiKey":"\xe4"}', "latin1")]));
+  expect(`${latin.status} ${latin.json["message"]}`).toBe(wrong);
   expect((await exchange(good, { accessTokens: undefined })).status).toBe(501);
   expect((await exchange("", {}, "GET")).headers.get("allow")).toBe("POST, OPTIONS");
   const options = await exchange("", {}, "OPTIONS");

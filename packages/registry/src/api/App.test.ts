@@ -1,7 +1,15 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
+import { addConfigured, addCredential, ensureUser, listCredentials } from "../manage/Accounts.ts";
+import { publishAll } from "../manage/Engines.ts";
+import { openSqlite } from "../node/SqliteFile.ts";
 import type { Answer, RequestHead } from "./Answer.ts";
-import { fetchHandler, loggedPath, pathIn, webDigest } from "./App.ts";
+import { ApiError } from "./ApiError.ts";
+import { fetchHandler, loggedPath, makeApp, pathIn, webDigest } from "./App.ts";
+import { migrate } from "./Migrations.ts";
+import type { RoutesOptions } from "./Routes.ts";
+import { makeSerializer } from "./Serializer.ts";
+import type { SqlDriver } from "./SqlDriver.ts";
 
 const logFields = { endpoint: undefined, user: undefined } as const;
 
@@ -96,4 +104,111 @@ test("a log has the start of a path, without query and credentials", () => {
   ] as const) {
     expect(loggedPath(target)).toBe(logged);
   }
+});
+
+/** A registry of carol and her engine. */
+const world = async () => {
+  const file = openSqlite(":memory:");
+  await migrate(file.port, 0);
+  const carol = ensureUser(file, "carol", 0);
+  await addCredential(file, carol, "token", "token-of-carol", 0, "publish");
+  await publishAll(file, carol, [{ name: "zipper", version: "0.1" }], undefined, 0);
+  const app = (options: Partial<RoutesOptions> = {}) =>
+    makeApp({
+      sql: file.port,
+      box: undefined,
+      serializer: makeSerializer(),
+      accessTokens: undefined,
+      accepts: ["token"],
+      now: () => 7_000,
+      ...options,
+    });
+  return { file, app, [Symbol.dispose]: () => file.close() };
+};
+
+const asking = (method: string, path: string, authorization = "token-of-carol", accept?: string): RequestHead => {
+  const fields: Readonly<Record<string, string | undefined>> = { authorization, accept, "x-request-id": "mine" };
+  const header = (name: string): string | null => fields[name] ?? null;
+  return {
+    method,
+    target: `/v1/dev/${path}`,
+    header,
+    body: async () => new Uint8Array(),
+    chunks: async function* () {},
+  };
+};
+
+test("who reads is looked up in the replica, who changes in the primary, and both are counted and noted", async () => {
+  using registry = await world();
+  const said: Array<unknown> = [];
+  const driver = (name: string): SqlDriver => ({
+    ...registry.file.port,
+    read: (statements) => {
+      said.push(name);
+      return registry.file.port.read(statements);
+    },
+  });
+  const app = registry.app({
+    sql: driver("primary"),
+    credentials: driver("replica"),
+    session: (_, from) => {
+      said.push(["session", from]);
+      return { sql: driver("session"), headers: () => ({ "X-D1-Bookmark": "a mark" }) };
+    },
+    checkRate: ({ name }) => void said.push(["rate", name]),
+    used: (...use) => void said.push(use),
+  });
+  const used = [listCredentials(registry.file)[0]?.id, 7_000];
+  const read = await app(asking("GET", "engines"));
+  expect([read.status, read.logFields, read.headers["X-D1-Bookmark"]]).toEqual([
+    200,
+    { endpoint: "list", user: "carol" },
+    "a mark",
+  ]);
+  expect(said).toEqual(["replica", ["rate", "carol"], used, ["session", undefined], "session"]);
+  said.length = 0;
+  const changed = await app(asking("POST", "engines/zipper/activate"));
+  expect([changed.status, changed.logFields]).toEqual([200, { endpoint: "activate", user: "carol" }]);
+  expect(said.slice(0, 4)).toEqual(["primary", ["rate", "carol"], used, ["session", "primary"]]);
+  expect(said).not.toContain("replica");
+  const options = await app(asking("OPTIONS", "engines", ""));
+  expect([options.status, options.headers, options.logFields]).toEqual([
+    204,
+    { Allow: "GET, HEAD, POST, OPTIONS", "X-Request-Id": "mine" },
+    { endpoint: "list", user: undefined },
+  ]);
+});
+
+const checkAddressRate = (address: string): void => {
+  if (address === "192.0.2.1") throw new ApiError("RESOURCE_EXHAUSTED", "too many requests");
+};
+
+test("an address at its limit is refused before anything else, in the format that it asks for", async () => {
+  using registry = await world();
+  const binary = "application/x-protobuf";
+  for (const [address, serializer, expected] of [
+    ["192.0.2.1", undefined, [429, binary]],
+    ["192.0.2.1", makeSerializer({ jsonOnly: true }), [429, "application/json"]],
+    ["192.0.2.2", undefined, [401, binary]],
+    [undefined, undefined, [401, binary]],
+  ] as const) {
+    const app = registry.app({ checkAddressRate, addressOf: () => address });
+    const { status, headers } = await app(asking("GET", "engines", "", binary), serializer);
+    expect([address, [status, headers["Content-Type"]]]).toEqual([address, expected]);
+  }
+  const unlimited = registry.app({ addressOf: () => "192.0.2.1" });
+  expect((await unlimited(asking("GET", "engines"))).status).toBe(200);
+});
+
+test("of the configured tokens in a database those of this process are accepted", async () => {
+  using registry = await world();
+  const tokens = { carol: ["one", "two"], dave: ["three"], constructor: ["four"] };
+  await addConfigured(registry.file, tokens, new Map(), 0);
+  const app = registry.app({ accepts: ["configured"], configured: { carol: ["one"] } });
+  const statuses = await Promise.all(
+    ["one", "two", "three", "four", "token-of-carol"].map(
+      async (token) => (await app(asking("GET", "engines", token))).status,
+    ),
+  );
+  expect(statuses).toEqual([200, 401, 401, 401, 401]);
 });

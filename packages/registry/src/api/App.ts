@@ -25,14 +25,12 @@ export const makeApp = (options: RoutesOptions): App => {
   const { archives } = options;
   const download =
     archives === undefined ? undefined : makeDownload({ ...options, ...archives, now: options.now ?? Date.now });
-  return async (head, serializer) => {
-    const address = checkAddressRate === undefined ? undefined : addressOf?.(head);
-    if (checkAddressRate !== undefined && address !== undefined) {
-      try {
-        await checkAddressRate(address);
-      } catch (error) {
-        return earlyErrorAnswer(error, head, serializer ?? options.serializer, onFault);
-      }
+  return async (head, serializer = options.serializer) => {
+    try {
+      const address = addressOf?.(head);
+      if (address !== undefined) await checkAddressRate?.(address);
+    } catch (error) {
+      return earlyErrorAnswer(error, head, serializer, onFault);
     }
     const path = pathIn(head.target);
     if (path === tokenPath) return tokenEndpoint(head);

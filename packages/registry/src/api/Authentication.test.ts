@@ -45,6 +45,19 @@ test("a token that was good before is looked up again, whatever was tried from i
   expect((await authenticate("good", 2 * trustMs, address))?.id).toBe("good");
 });
 
+test("what was good and is no longer counts as an attempt, and nothing does without an address", async () => {
+  let isGood = true;
+  const authenticate = makeAuthenticator(
+    async (token) => (isGood ? credential(token) : undefined),
+    makeLimit({ perSecond: 0.001, burst: 2 }, () => 0),
+  );
+  await authenticate("revoked", 0, address);
+  isGood = false;
+  for (const _ of [1, 2, 3]) expect(await authenticate("revoked", trustMs, address)).toBeUndefined();
+  await expect(authenticate("revoked", trustMs, address)).rejects.toMatchObject({ code: "RESOURCE_EXHAUSTED" });
+  for (const _ of [1, 2, 3]) expect(await authenticate("guess", 0)).toBeUndefined();
+});
+
 test("a token is looked up again after a second, when a call asks for it, and when the clock went back", async () => {
   const asked: Array<number> = [];
   const authenticate = makeAuthenticator(async (token, nowMs) => {

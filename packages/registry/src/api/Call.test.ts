@@ -23,6 +23,7 @@ test("the body of a list is kept while the data stays, is made anew after a chan
   await body();
   const second = await body();
   expect(textOf(second)).toContain('"zipper"');
+  expect(second).toBeInstanceOf(Uint8Array);
   expect(await body()).toBe(second);
   await publishAll(file, alice, [{ name: "passthrough", version: "0.1" }], box, 0);
   expect(textOf(await body())).toContain('"passthrough"');
@@ -33,6 +34,11 @@ test("the body of a list is kept while the data stays, is made anew after a chan
   expect(textOf(opened)).toContain("s3cret");
   // A text, made again: only bytes are kept.
   expect(typeof opened).toBe("string");
+  // The length of a list is read on its own where its page is empty.
+  const past = readCall({ name: "list" }, new URLSearchParams("pagination.offset=9"));
+  const empty = () => past({ sql: file.port, box }, makeSerializer(), alice, "json");
+  await empty();
+  expect(await empty()).toBe('{"engines":[],"pagination":{"total":3,"offset":9,"hasPrevious":true,"hasNext":false}}');
   file.close();
 });
 

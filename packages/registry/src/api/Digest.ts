@@ -31,11 +31,8 @@ export const digestOf = async (secret: string): Promise<SecretDigest> => {
 };
 
 /** Whether two digests are the same, in a time that does not depend on where they differ. */
-export const sameDigest = (a: Uint8Array, b: Uint8Array): boolean => {
-  let difference = a.length ^ b.length;
-  for (let index = 0; index < a.length; index++) difference |= (a[index] ?? 0) ^ (b[index] ?? 0);
-  return difference === 0;
-};
+export const sameDigest = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.reduce((difference, byte, index) => difference | (byte ^ (b[index] as number)), a.length ^ b.length) === 0;
 
 const hexOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 

@@ -57,6 +57,8 @@ test("a list in another numbering says the same", async () => {
   const [json] = rowOf(create(EngineSchema, { name: "a", version: "0.1" }), 1, null).slice(-2) as [string];
   const stored = { json, protobuf: undefined, secret: undefined };
   const page = { total: 1, offset: 0, hasPrevious: false, hasNext: false };
+  const text = await listBody(serializer, [stored], page, "json", undefined);
+  expect(text).toBe(await listBody(makeSerializer(), [stored], page, "json", undefined));
   const bytes = (await listBody(serializer, [stored], page, "protobuf", undefined)) as Uint8Array;
   expect(decode(EngineListResponseSchema, bytes, "protobuf").engines[0]).toMatchObject({ name: "0.1", version: "a" });
 });

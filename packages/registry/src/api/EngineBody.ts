@@ -1,5 +1,6 @@
 // Response bodies of list, get and status.
 import { create, toBinary } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { decode, encodeJson, type Format } from "@bytenite-engines/core/wire";
 import {
   EngineListResponseSchema,
@@ -59,8 +60,7 @@ export const listBody = async (
   format: Format,
   box: SecretBox | undefined,
 ): Promise<Body> => {
-  const sealed = box !== undefined && engines.some((engine) => engine.secret !== undefined);
-  const parts = sealed
+  const parts = engines.some(({ secret }) => secret !== undefined)
     ? await Promise.all(engines.map((engine) => engineBody(serializer, engine, readFormat(serializer, format), box)))
     : engines.map((engine) => (engine.json ?? engine.protobuf) as Body);
   const message = create(PaginatedResponseSchema, pagination);
@@ -70,37 +70,17 @@ export const listBody = async (
       ? json
       : serializer.encodeJsonText(EngineListResponseSchema, json);
   }
-  return joined([
-    ...parts.map((part) => part as Uint8Array).flatMap((part) => [delimiter(enginesField, part.length), part]),
-    toBinary(EngineListResponseSchema, create(EngineListResponseSchema, { pagination: message })),
-  ]);
+  const writer = new BinaryWriter();
+  for (const part of parts) writer.tag(enginesField, WireType.LengthDelimited).bytes(part as Uint8Array);
+  return writer
+    .raw(toBinary(EngineListResponseSchema, create(EngineListResponseSchema, { pagination: message })))
+    .finish();
 };
 
 const readFormat = (serializer: Serializer, format: Format): Format =>
   serializer.encodeJsonText === undefined ? format : "json";
 
 const enginesField = EngineListResponseSchema.field.engines.number;
-
-/** What stands before a message inside a message: field number and wire type 2, then its length as a varint. */
-const delimiter = (field: number, length: number): Uint8Array =>
-  Uint8Array.from([...varint((field << 3) | 2), ...varint(length)]);
-
-const varint = (value: number): ReadonlyArray<number> => {
-  const bytes: Array<number> = [];
-  let rest = value;
-  for (; rest > 0x7f; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80);
-  return [...bytes, rest];
-};
-
-const joined = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-};
 
 /** The status of an engine: which one the tag meant, and how it is. */
 export const statusBody = (

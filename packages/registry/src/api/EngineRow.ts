@@ -129,9 +129,9 @@ const rowWith = (
     open.status,
     open.isPublic ? 1 : 0,
     open.revision,
-    open.createdAt === undefined ? 0 : Math.floor(timestampMs(open.createdAt)),
-    open.updatedAt === undefined ? 0 : Math.floor(timestampMs(open.updatedAt)),
-    open.deletedAt === undefined ? null : Math.floor(timestampMs(open.deletedAt)),
+    open.createdAt === undefined ? 0 : timestampMs(open.createdAt),
+    open.updatedAt === undefined ? 0 : timestampMs(open.updatedAt),
+    open.deletedAt === undefined ? null : timestampMs(open.deletedAt),
     secret,
     JSON.stringify(encodeJson(EngineSchema, open)),
     protobuf,
@@ -139,10 +139,8 @@ const rowWith = (
 };
 
 const withoutSecret = (engine: Engine): Engine => {
-  if ((engine.platformConfig?.token ?? "") === "") return engine;
-  const open = clone(EngineSchema, engine);
-  if (open.platformConfig !== undefined) open.platformConfig.token = "";
-  return open;
+  const { platformConfig } = engine;
+  return platformConfig === undefined ? engine : { ...engine, platformConfig: { ...platformConfig, token: "" } };
 };
 
 /** The engine with its secret put back. */

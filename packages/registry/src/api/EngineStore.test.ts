@@ -174,6 +174,8 @@ test("a page ends before the engine with which it would be too long, but not bef
     [[maxPageBytes + 1, 1], 2, 1],
     [[1, maxPageBytes], 2, 1],
     [[maxPageBytes + 1], 1, 1],
+    // A third of a page has a fraction: three of the next whole size are too many.
+    [Array<number>(3).fill(Math.ceil(maxPageBytes / 3)), 3, 2],
   ];
   for (const [sizes, limit, count] of cases) {
     expect([sizes, await pageOfSizes(sizes, limit)]).toEqual([sizes, sizes.slice(0, count)]);

@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from "vitest";
 import { ensureUser } from "../manage/Accounts.ts";
 import { publishAll } from "../manage/Engines.ts";
 import { openSqlite } from "../node/SqliteFile.ts";
-import { assertKey, withKeyCheck } from "./KeyCheck.ts";
+import { assertKey, rememberKey, withKeyCheck } from "./KeyCheck.ts";
 import { assertCurrent, migrate, migrations, NewerDatabaseError, OlderDatabaseError } from "./Migrations.ts";
 import { KeyError, makeSecretBox, type SecretBox } from "./SecretBox.ts";
 import type { SqlDriver } from "./SqlDriver.ts";
@@ -43,6 +43,7 @@ test("the first key of a database is remembered, and no other one opens it from 
   for (const refused of [
     () => assertKey(store.sql, other as SecretBox),
     () => migrate(store.sql, 0, other),
+    () => rememberKey(store.sql, other as SecretBox),
     () => assertCurrent(store.sql, other),
   ]) {
     await expect(refused()).rejects.toThrow(KeyError);

@@ -20,17 +20,18 @@ export interface LastUse {
 /** Nothing noted yet. */
 export const makeLastUse = (sql: SqlDriver): LastUse => {
   let noted = new Map<string, number>();
-  let sinceMs = 0;
+  let sinceMs = Infinity;
   return {
     note: (credential, nowMs) => {
       if (noted.size === 0) sinceMs = nowMs;
       if (noted.size < maxNoted || noted.has(credential)) noted.set(credential, nowMs);
     },
-    isDue: (nowMs) => noted.size > 0 && nowMs - sinceMs >= lastUseMs,
+    isDue: (nowMs) => nowMs - sinceMs >= lastUseMs,
     flush: async () => {
       if (noted.size === 0 || sql.readOnly === true) return;
       const uses = [...noted].map(([credential, atMs]) => ({ sql: statements.used, values: [atMs, credential] }));
       noted = new Map();
+      sinceMs = Infinity;
       await sql.write(uses).catch(() => {});
     },
   };

@@ -55,7 +55,9 @@ const world = async (box?: SecretBox) => {
       new Request(`http://registry.invalid/manage/v1/${path}`, {
         method,
         headers: { ...header, Authorization: "root", ...type, ...headers },
-        ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+        ...(body === undefined
+          ? {}
+          : { body: typeof body === "string" || body instanceof Blob ? body : JSON.stringify(body) }),
       }),
     );
     const text = await answer.text();
@@ -95,6 +97,10 @@ test("what is at a limit is taken, and one more is not", async () => {
       `400 there is no member "${"m".repeat(100)}": there are name,`,
     ],
     ["POST", "users", "1", "400 the body is a JSON object"],
+    ["POST", "users", "null", "400 the body is a JSON object"],
+    ["POST", "users", "[]", "400 the body is a JSON object"],
+    ["POST", "users", new Blob([Buffer.from('{"name":"\xe4"}', "latin1")]), "400 the body is not UTF-8"],
+    ["POST", "users", '{"name":"a","name":"b"}', '400 body:1:13: there is a second "name"'],
     ["POST", "users/root/credentials", { label: "l".repeat(200) }, "201 "],
     ["POST", "users/root/credentials", { label: "l".repeat(201) }, "400 label is one line of text of at most 200"],
     ["POST", "users/root/credentials", { expiresInDays: 1 }, "201 "],
@@ -113,6 +119,7 @@ test("what is at a limit is taken, and one more is not", async () => {
     ["GET", `audit?after=${"9".repeat(16)}`, undefined, '400 after is the "next" of the page before'],
     ["GET", "audit?since=2026-11-28", undefined, "200 "],
     ["GET", "audit?since=2026-11-28T10:20:30.123%2B01:00", undefined, "200 "],
+    ["GET", "audit?since=2026-13-01", undefined, "400 since is a date"],
     ["GET", "audit?since=28%20Nov%202026", undefined, "400 since is a date"],
     ["GET", "audit?user=nobody&after=9", undefined, "200 "],
     ["GET", "audit?user=nobody", undefined, '404 there is no user "nobody"'],
@@ -124,6 +131,19 @@ test("what is at a limit is taken, and one more is not", async () => {
       body,
       expect.stringContaining(expected),
     ]);
+  }
+  for (const [kind, form] of [
+    ["token", /^bnt_[0-9a-f]{64}$/],
+    ["api-key", /^bnk_[0-9a-f]{64}$/],
+  ] as const) {
+    expect((await ask("POST", "users/any/credentials", { kind })).json).toMatchObject({
+      kind,
+      scope: "read",
+      label: "",
+      expiresAt: null,
+      user: "any",
+      secret: expect.stringMatching(form),
+    });
   }
   const { json } = await ask("GET", "credentials?user=root");
   expect(json.credentials.map(({ kind, expiresAt }: Record<string, unknown>) => [kind, expiresAt])).toEqual([
@@ -206,12 +226,14 @@ test("what becomes of a user's engines is said, and fits", async () => {
     0,
   );
   await publishAll(registry.file, dave, [{ name: "c", version: "0.1" }], undefined, 0);
+  await publishAll(registry.file, registry.user("erin"), [{ name: "b", version: "0.1" }], undefined, 0);
   await registry.ask("PATCH", "users/dave", { maxEngines: 2 });
   for (const [query, expected] of [
     ["", "409 the user has engines: engines=delete or handOverTo=USER says what becomes of them"],
     ["?engines=keep", "400 engines=delete, or handOverTo=USER, or neither for a user without engines"],
     ["?engines=delete&handOverTo=dave", "400 engines=delete, or handOverTo=USER"],
     ["?handOverTo=carol", "400 handOverTo is another user"],
+    ["?handOverTo=erin", "409 erin has these already: b@0.1"],
     ["?handOverTo=nobody", '404 there is no user "nobody"'],
     ["?handOverTo=dave", "409 dave may have 2 engines: raise the quota first"],
   ]) {
@@ -234,14 +256,14 @@ test("what becomes of a user's engines is said, and fits", async () => {
     ["b@0.1", "dave", new Date(at).toISOString()],
     ["c@0.1", "dave", new Date(0).toISOString()],
   ]);
-  registry.user("erin");
-  expect((await registry.ask("DELETE", "users/erin")).json).toEqual({ name: "erin", deletedEngines: 0 });
+  registry.user("frank");
+  expect((await registry.ask("DELETE", "users/frank")).json).toEqual({ name: "frank", deletedEngines: 0 });
   expect((await registry.ask("GET", "audit?limit=1")).json.audit).toEqual([
     {
       at: new Date(at).toISOString(),
       actor: "root",
       action: "delete user",
-      subject: "erin",
+      subject: "frank",
       detail: { deletedEngines: 0 },
     },
   ]);

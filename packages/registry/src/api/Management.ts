@@ -146,9 +146,9 @@ const numberIn = (query: URLSearchParams, name: string, otherwise: number): numb
 };
 
 const timeIn = (query: URLSearchParams, name: string): number => {
-  const text = query.get(name);
-  const time = text === null ? 0 : Date.parse(text);
-  if (Number.isNaN(time) || (text !== null && !rfc3339.test(text))) {
+  const text = query.get(name) ?? "1970-01-01";
+  const time = Date.parse(text);
+  if (Number.isNaN(time) || !rfc3339.test(text)) {
     throw invalid(`${name} is a date, 2026-11-28, or a time, 2026-11-28T10:20:30Z`);
   }
   return time;
@@ -212,7 +212,7 @@ const noted = async (
   subject: string,
   detail: object = {},
 ): Promise<ReadonlyArray<Row>> =>
-  (await sql.write([change, auditStatement(at, actor.user.name, action, subject, detail, true)]))[0] ?? [];
+  (await sql.write([change, auditStatement(at, actor.user.name, action, subject, detail)]))[0] ?? [];
 
 const createUser: Operation = async (call) => {
   const input = await call.input("name", "maxEngines", "maxBytes");
@@ -337,7 +337,7 @@ const deleteUser: Operation = async (call) => {
   const detail = to === undefined ? { deletedEngines: count } : { handedOverTo: to.name, engines: count };
   const [removed] = await sql.write([
     { sql: statements.removeUser, values: [at, at, user.number] },
-    auditStatement(at, actor.user.name, "delete user", user.name, detail, true),
+    auditStatement(at, actor.user.name, "delete user", user.name, detail),
     { sql: statements.endCredentials, values: [at, user.number] },
   ]);
   if (removed?.length !== 1) throw new ApiError("ABORTED", "the engines of the user are being changed: try again");
@@ -545,8 +545,8 @@ export const makeManagement =
     let user: string | undefined;
     let reads: ReadSession | undefined;
     try {
-      const mark = head.target.indexOf("?");
-      const route = routeOf(mark === -1 ? head.target : head.target.slice(0, mark));
+      const [path = "", search] = head.target.split(/\?(.*)/s);
+      const route = routeOf(path);
       if (route === undefined) throw missing("not found");
       const allowed = Object.keys(route.methods);
       const other = otherMethod(head.method, allowed);
@@ -560,7 +560,7 @@ export const makeManagement =
       const at = now();
       const actor = await authorize(head, at, (name) => (user = name));
       requireScope(actor, "manage");
-      const query = new URLSearchParams(mark === -1 ? "" : head.target.slice(mark + 1));
+      const query = new URLSearchParams(search);
       const operation = route.methods[head.method === "HEAD" ? "GET" : head.method] as Operation;
       reads = session?.(head, "primary");
       const driver = reads?.sql ?? sql;

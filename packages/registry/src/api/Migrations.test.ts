@@ -29,13 +29,20 @@ test("a schema that is older is a problem, and a newer one where it lacks what r
   expect(await schemaProblem(file.port)).toContain(needed);
   await migrate(file.port, 0);
   expect(await schemaProblem(file.port)).toBeUndefined();
-  file.transaction((run) => run("INSERT INTO migrations (version, applied_at) VALUES (999, 0)"));
-  expect(await schemaProblem(file.port)).toBeUndefined();
-  file.transaction((run) => run("DROP INDEX public_by_tag"));
-  // As a database that says why it refuses a statement.
-  const plain = { ...file.port, read: async (asked: ReadonlyArray<Statement>) => asked.map(file.rows) };
-  expect(await schemaProblem(plain)).toBe(new NewerDatabaseError(999).message);
   file.close();
+  for (const index of ["engines_by_creation", "engines_by_tag", "public_by_creation", "public_by_tag"]) {
+    const newer = openSqlite(":memory:");
+    await migrate(newer.port, 0);
+    // As a database that says why it refuses a statement.
+    const plain = { ...newer.port, read: async (asked: ReadonlyArray<Statement>) => asked.map(newer.rows) };
+    newer.transaction((run) => run("INSERT INTO migrations (version, applied_at) VALUES (999, 0)"));
+    expect(await schemaProblem(plain)).toBeUndefined();
+    newer.transaction((run) => run(`DROP INDEX ${index}`));
+    expect([index, await schemaProblem(plain)]).toEqual([index, new NewerDatabaseError(999).message]);
+    newer.transaction((run) => run("DELETE FROM migrations WHERE version = 999"));
+    expect(await schemaProblem(plain)).toBeUndefined();
+    newer.close();
+  }
 });
 
 test("a file of a newer registry is left alone", async () => {
@@ -61,7 +68,10 @@ test("a step that another process has taken is not taken again, and one that fai
   expect(taken).toBe(migrations.length);
   expect(await schemaProblem(file.port)).toBeUndefined();
   const failing = openSqlite(":memory:");
-  await expect(migrate({ ...failing.port, write: () => Promise.reject(new Error("full")) }, 1)).rejects.toThrow("full");
+  let left = migrations.length - 1;
+  const full: SqlDriver["write"] = (statements) =>
+    left-- > 0 ? failing.port.write(statements) : Promise.reject(new Error("full"));
+  await expect(migrate({ ...failing.port, write: full }, 1)).rejects.toThrow("full");
   file.close();
   failing.close();
 });

@@ -230,5 +230,5 @@ const versionOf = async (sql: SqlDriver): Promise<number> => {
   ]);
   if (tables?.length !== 1) return 0;
   const [rows] = await sql.read([{ sql: "SELECT max(version) AS version FROM migrations", values: [] }]);
-  return Number(rows?.[0]?.["version"] ?? 0);
+  return Number(rows?.[0]?.["version"]);
 };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseOrder } from "./OrderBy.ts";
+import { orders, parseOrder } from "./OrderBy.ts";
 
 test.for<[text: string, field: "createdAt" | "name", descending: boolean]>([
   ["", "createdAt", false],
@@ -10,6 +10,15 @@ test.for<[text: string, field: "createdAt" | "name", descending: boolean]>([
   ["name desc", "name", true],
 ])('orderBy "%s" is by %s', ([text, field, descending]) => {
   expect(parseOrder(text)).toEqual({ field, descending });
+});
+
+test("there are two fields and two directions", () => {
+  expect(orders.map(({ field, descending }) => `${field} ${descending}`)).toEqual([
+    "createdAt false",
+    "createdAt true",
+    "name false",
+    "name true",
+  ]);
 });
 
 test.for([" ", "id", "constructor", "name up", "name asc x", "name asc ", "name  desc", "desc"])(

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { digestOf, newSecret, sameDigest } from "./Digest.ts";
 import { KeyError, makeSecretBox } from "./SecretBox.ts";
 
@@ -31,6 +31,9 @@ test("digests are equal for equal secrets only, and a prefix is not enough", asy
   expect(sameDigest(a.bytes, b.bytes)).toBe(false);
   expect(sameDigest(a.bytes, a.bytes.slice(0, 31))).toBe(false);
   expect(sameDigest(a.bytes.slice(0, 31), a.bytes)).toBe(false);
+  for (const place of [0, 31]) {
+    expect(sameDigest(a.bytes, a.bytes.with(place, (a.bytes[place] as number) ^ 1))).toBe(false);
+  }
   expect(newSecret("bnt")).toMatch(/^bnt_[0-9a-f]{64}$/);
   expect(newSecret("bnt")).not.toBe(newSecret("bnt"));
 });
@@ -42,6 +45,19 @@ test("a digest is found by its first 16 digits, however long the secret is", asy
       selector: hash.toString("hex").slice(0, 16),
       bytes: new Uint8Array(hash),
     });
+  }
+});
+
+test("a secret of up to 1,024 characters is hashed once", async () => {
+  const hashed = vi.spyOn(crypto.subtle, "digest");
+  onTestFinished(() => hashed.mockRestore());
+  for (const [secret, times] of [
+    ["d".repeat(1_024), 1],
+    ["d".repeat(1_025), 2],
+  ] as const) {
+    hashed.mockClear();
+    for (const _ of [1, 2]) await digestOf(secret);
+    expect(hashed).toHaveBeenCalledTimes(times);
   }
 });
 

@@ -20,8 +20,11 @@ export class KeyError extends Error {
 
 const utf8 = new TextEncoder();
 
-/** A key for one purpose, derived (HKDF, RFC 5869) from the operator's one key. Throws on a short key. */
-export const deriveKeyBytes = async (key: string, purpose: string): Promise<Uint8Array<ArrayBuffer>> => {
+/** A key for one purpose, derived (HKDF, RFC 5869) from the operator's one key, or from one that ends with this process. Throws on a short key. */
+export const deriveKeyBytes = async (
+  key = `${crypto.randomUUID()}${crypto.randomUUID()}`,
+  purpose: string,
+): Promise<Uint8Array<ArrayBuffer>> => {
   if (key.length < minKeyCharacters) {
     throw new KeyError(`BYTENITE_REGISTRY_KEY must have at least ${minKeyCharacters} characters`);
   }

@@ -74,6 +74,7 @@ export const statements = {
     WHERE id = ? AND NOT (owner = ? AND name = ? AND major = ? AND minor = ?) LIMIT 1`,
   /** The archive of what an engine was before is not that of what it is now. */
   releaseArchive: "UPDATE archives SET released_at = ? WHERE engine = ? AND released_at IS NULL",
+  note: "INSERT INTO audit (at, actor, action, subject, detail) VALUES (?, ?, ?, ?, ?)",
   keyCheck: "SELECT sealed FROM key_check",
   addKeyCheck: "INSERT INTO key_check (one, sealed) VALUES (1, ?) ON CONFLICT DO NOTHING",
 } as const;
@@ -114,20 +115,14 @@ export const onlyIfGood = (id: string, now: number): Statement => ({ sql: onlyGo
 /** Actor of commands in the audit trail; no user can have this name. */
 export const operatorActor = "(bne registry --database)";
 
-const note = "INSERT INTO audit (at, actor, action, subject, detail) VALUES (?, ?, ?, ?, ?)";
-
 /** Nothing is written where the statement before changed no row (`changes()`). */
 const noteIfChanged = "INSERT INTO audit (at, actor, action, subject, detail) SELECT ?, ?, ?, ?, ? WHERE changes() > 0";
 
-/** A statement that notes a change in the audit trail, to be run in the transaction of that change. */
+/** A statement that notes in the audit trail what the statement before it has changed, in one transaction. */
 export const auditStatement = (
   at: number,
   actor: string,
   action: string,
   subject: string,
-  detail: object = {},
-  onlyIfChanged = false,
-): Statement => ({
-  sql: onlyIfChanged ? noteIfChanged : note,
-  values: [at, actor, action, subject, JSON.stringify(detail)],
-});
+  detail: object,
+): Statement => ({ sql: noteIfChanged, values: [at, actor, action, subject, JSON.stringify(detail)] });

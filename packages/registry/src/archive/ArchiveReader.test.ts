@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 import { seeded } from "@bytenite-engines/test-kit/random";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { archiveLimits, type ArchiveLimits } from "./ArchivePath.ts";
-import { ArchiveError, readArchive } from "./ArchiveReader.ts";
+import { ArchiveError, makeByteReader, readArchive, streamOf } from "./ArchiveReader.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "archives-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -43,6 +43,7 @@ interface Header {
   readonly size?: string;
   readonly prefix?: string;
   readonly magic?: string;
+  readonly mode?: string;
   readonly checksum?: number;
 }
 
@@ -53,12 +54,13 @@ const blocks = ({
   size,
   prefix = "",
   magic = "ustar\u000000",
+  mode = "0000644",
   checksum,
 }: Header): Buffer => {
   const data = Buffer.from(body);
   const block = Buffer.alloc(512);
   block.set(typeof name === "string" ? Buffer.from(name) : name);
-  block.write("0000644\0", 100);
+  block.write(`${mode}\0`, 100);
   block.write("0000000\0", 108);
   block.write("0000000\0", 116);
   block.write(size ?? `${data.length.toString(8).padStart(11, "0")}\0`, 124, "latin1");
@@ -85,6 +87,10 @@ const record = (text: string): string => {
   return `${length + digits} ${text}\n`;
 };
 const file = (name: string): Header => ({ name, body: "x" });
+/** A PAX record of so many bytes. */
+const comment = (bytes: number): string => `comment=${"c".repeat(bytes - 10 - String(bytes).length)}`;
+/** A size in base 256. */
+const binary = (size: number): string => `\x80${"\0".repeat(9)}${String.fromCharCode(size >> 8, size & 255)}`;
 
 test.for<[what: string, archive: Uint8Array, found: ReadonlyArray<string>]>([
   ["a file", tar(file("a")), ["a 1"]],
@@ -97,7 +103,21 @@ test.for<[what: string, archive: Uint8Array, found: ReadonlyArray<string>]>([
   ["a GNU name", tar({ type: "L", body: `${"n".repeat(200)}\0` }, file("x")), [`${"n".repeat(200)} 1`]],
   ["a comment of git", tar({ name: "pax_global_header", type: "g", body: record("comment=abc") }, file("a")), ["a 1"]],
   ["a PAX size", tar(pax("size=1"), { ...file("a"), size: "00000000000\0" }), ["a 1"]],
-  ["a size in base 256", tar({ ...file("a"), size: "\x80\0\0\0\0\0\0\0\0\0\0\x01" }), ["a 1"]],
+  ["a size in base 256", tar({ ...file("a"), size: binary(1) }), ["a 1"]],
+  [
+    "a PAX header with a size in base 256",
+    tar({ ...pax(comment(300), "path=b"), size: binary(309) }, file("a")),
+    ["b 1"],
+  ],
+  ["a folder without a size", tar({ name: "d", type: "5", size: " ".repeat(12) }), ["d/"]],
+  ["a part of 255 bytes", tar(pax(`path=d/${"a".repeat(255)}`), file("a")), [`d/${"a".repeat(255)} 1`]],
+  ["32 folders", tar(pax(`path=${"a/".repeat(31)}b`), file("a")), [`${"a/".repeat(31)}b 1`]],
+  [
+    "a name of 1024 bytes",
+    tar(pax(`path=${"a".repeat(250)}${`/${"a".repeat(128)}`.repeat(6)}`), file("a")),
+    [`${"a".repeat(250)}${`/${"a".repeat(128)}`.repeat(6)} 1`],
+  ],
+  ["16384 bytes about an entry", tar(pax(comment(16_384)), file("a")), ["a 1"]],
   ["many zeros at the end", Buffer.concat([tar(file("a")), Buffer.alloc(9_216)]), ["a 1"]],
 ])("%s is read, plain and gzip, in chunks of any size", async ([, archive, found]) => {
   for (const size of [1, 511, 512, 100_000]) {
@@ -114,11 +134,7 @@ const refused: ReadonlyArray<
   ["a zip", Buffer.concat([Buffer.from("PK\u0003\u0004"), Buffer.alloc(1_020, 7)]), "a tar file of POSIX or GNU"],
   ["a short text", Buffer.from("hello"), "a tar file: it has 5 bytes"],
   ["a gzip of text", gzipSync("hello"), "a tar file: it has 5 bytes"],
-  [
-    "a gzip with zeros behind it",
-    Buffer.concat([gzipSync(tar(file("a"))), Buffer.alloc(600)]),
-    "zero bytes at its end, after its gzip stream",
-  ],
+  ["a name that begins as gzip does", tar(file("\x1fa")), "control character"],
   ["an absolute name", tar(file("/etc/passwd")), "absolute path"],
   ["a Windows path", tar(file("C:/x")), "absolute path"],
   ["a backslash", tar(file("..\\x")), "backslash"],
@@ -132,24 +148,35 @@ const refused: ReadonlyArray<
   ["a dot inside", tar(file("a/./b")), "empty part"],
   ["no name", tar(file("")), "no name"],
   ["a dot at the end", tar(file("a.")), "ends with a dot"],
+  ["a dot at the end of a folder", tar(file("a./b")), "ends with a dot"],
   ["a control character", tar(file("a\nb")), "control character"],
   ["NUL in a PAX name", tar(pax("path=a\0b"), file("a")), "in several ways"],
   ["a PAX key twice", tar(pax("path=a", "path=b"), file("a")), "in several ways"],
+  ["a PAX key twice, in records of other lengths", tar(pax("path=a", "path=bc"), file("a")), "in several ways"],
+  ["a PAX record without a key", tar(pax("=a"), file("a")), "in several ways"],
   ["a PAX record that is too long", tar({ type: "x", body: "20 path=a\n" }, file("a")), "in several ways"],
   ["a PAX record that is too short", tar({ type: "x", body: "9 path=ab\n" }, file("a")), "in several ways"],
   ["a PAX record without a length", tar({ type: "x", body: "path=a\n" }, file("a")), "in several ways"],
   ["a GNU name without an end", tar({ type: "L", body: "abc" }, file("a")), "in several ways"],
+  ["a GNU name of no bytes", tar({ type: "L", body: "" }, file("a")), "in several ways"],
+  ["an empty GNU name", tar({ type: "L", body: "\0" }, file("a")), "no name"],
   ["a GNU name with NUL in it", tar({ type: "L", body: "a\0bc\0" }, file("a")), "in several ways"],
   ["an empty PAX name", tar(pax("path="), file("a")), "no name"],
   ["a name that is not UTF-8", tar({ ...file("a"), name: Buffer.from([0x61, 0xff]) }), "UTF-8"],
   ["a hard link", tar({ name: "a", type: "1" }), "hard link"],
   ["a symbolic link", tar({ name: "a", type: "2" }), "symbolic link"],
+  [
+    "a symbolic link to a GNU name",
+    tar({ type: "K", body: `${"n".repeat(200)}\0` }, { name: "a", type: "2" }),
+    "symbolic link",
+  ],
   ["a character device", tar({ name: "a", type: "3" }), "device"],
   ["a block device", tar({ name: "a", type: "4" }), "device"],
   ["a FIFO", tar({ name: "a", type: "6" }), "FIFO"],
   ["a contiguous file", tar({ name: "a", type: "7" }), "unknown type"],
   ["a sparse file of GNU", tar({ name: "a", type: "S" }), "sparse"],
   ["a sparse file of PAX", tar(pax("GNU.sparse.major=1"), file("a")), "sparse"],
+  ["a sparse file of star", tar(pax("SCHILY.realsize=5"), file("a")), "sparse"],
   ["a volume label", tar({ name: "a", type: "V" }), "unknown type"],
   ["an unknown type", tar({ name: "a", type: "Z" }), "unknown type"],
   ["a folder with contents", tar({ name: "a", type: "5", body: "x" }), "folder with contents"],
@@ -169,10 +196,16 @@ const refused: ReadonlyArray<
   ["a size below 0", tar({ name: "a", size: "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff" }), "invalid size"],
   ["a huge size", tar({ name: "a", size: "77777777777\0" }), "more than 268435456 bytes"],
   ["a huge PAX size", tar(pax("size=9007199254740991"), file("a")), "more than 268435456 bytes"],
-  ["a long name", tar(pax(`path=${"a/".repeat(600)}b`), file("a")), "longer than 1024 bytes"],
-  ["a long part", tar(pax(`path=${"a".repeat(256)}`), file("a")), "longer than 255 bytes"],
-  ["many folders", tar(pax(`path=${"a/".repeat(33)}b`), file("a")), "more than 32 folders"],
-  ["long PAX records", tar(pax(`comment=${"c".repeat(20_000)}`), file("a")), "more than 16384 bytes"],
+  ["a PAX size that is no number", tar(pax("size=1e3"), file("a")), 'entry "a": it has an invalid size'],
+  ["a PAX size below 0", tar(pax("size=-1"), file("a")), 'entry "a": it has an invalid size'],
+  [
+    "a long name",
+    tar(pax(`path=${"ab".repeat(512)}c`), file("a")),
+    `entry "${"ab".repeat(100)}": its name is longer than 1024 bytes`,
+  ],
+  ["a long part", tar(pax(`path=b/${"a".repeat(256)}`), file("a")), "longer than 255 bytes"],
+  ["many folders", tar(pax(`path=${"a/".repeat(32)}b`), file("a")), "more than 32 folders"],
+  ["long PAX records", tar(pax(comment(16_385)), file("a")), "more than 16384 bytes"],
   [
     "many PAX headers",
     tar(...Array.from({ length: 40 }, () => pax(`comment=${"c".repeat(500)}`)), file("a")),
@@ -183,6 +216,11 @@ const refused: ReadonlyArray<
   [
     "a comment in the middle",
     tar(file("a"), { name: "g", type: "g", body: record("comment=x") }, file("b")),
+    "records for all entries",
+  ],
+  [
+    "two comments",
+    tar(...["a", "b"].map((name) => ({ name, type: "g", body: record("comment=x") })), file("b")),
     "records for all entries",
   ],
   ["a PAX header at the end", tar(file("a"), pax("path=b")), "cut short"],
@@ -196,15 +234,10 @@ const refused: ReadonlyArray<
   ["half an end", tar(file("a")).subarray(0, -512), "cut short"],
   ["half a file", tar(file("a")).subarray(0, 600), "cut short"],
   ["something behind the end", Buffer.concat([tar(file("a")), tar(file("b"))]), "goes on after its end"],
+  ["a byte behind the end", Buffer.concat([tar(file("a")), Buffer.of(1), Buffer.alloc(511)]), "goes on after its end"],
   ["zeros in the middle", Buffer.concat([blocks(file("a")), Buffer.alloc(512), tar(file("b"))]), "zeros in the middle"],
-  ["half a gzip", gzipSync(tar(file("a"))).subarray(0, -9), "gzip"],
-  ["two gzips", Buffer.concat([gzipSync(tar(file("a"))), gzipSync("x")]), "gzip"],
-  [
-    "many entries",
-    tar(...Array.from({ length: 11 }, (_, at) => file(`f${at}`))),
-    "more than 10 entries",
-    { entries: 10 },
-  ],
+  ["half a gzip", gzipSync(tar(file("a"))).subarray(0, -9), "not a gzip stream from start to end: it was cut short"],
+  ["two gzips", Buffer.concat([gzipSync(tar(file("a"))), gzipSync("x")]), "not a gzip stream from start to end: "],
   [
     "a bomb",
     gzipSync(tar({ name: "a", body: "\0".repeat(3_000_000) })),
@@ -215,6 +248,74 @@ const refused: ReadonlyArray<
 
 test.for(refused)("%s is refused", async ([, archive, problem, limits]) => {
   expect(await read(archive, { limits: { ...archiveLimits, ...limits } })).toContain(problem);
+});
+
+test("zeros behind a gzip are counted with those at its end, and named where they are more than those", async () => {
+  const gzip = gzipSync(tar(file("a")));
+  const own = gzip.length - 1 - gzip.findLastIndex((byte) => byte !== 0);
+  for (const size of [1, 7, 1_000]) {
+    for (const zeros of [9, 10, 600]) {
+      expect(await read(Buffer.concat([gzip, Buffer.alloc(zeros - own)]), { size })).toBe(
+        `the archive has ${zeros} zero bytes at its end, after its gzip stream, as bsdtar adds them in a pipe: write it to a file, or compress it with gzip`,
+      );
+    }
+    expect(await read(Buffer.concat([gzip, Buffer.alloc(8 - own)]), { size })).toContain("not a gzip stream");
+  }
+});
+
+test("an archive may be as large as its limits", async () => {
+  const archive = tar(file("a"), file("b"));
+  for (const bytes of [archive, gzipSync(archive)]) {
+    const limits = { ...archiveLimits, entries: 2, unpackedBytes: archive.length };
+    expect(await read(bytes, { limits })).toEqual(["a 1", "b 1"]);
+    expect(await read(bytes, { limits: { ...limits, entries: 1 } })).toBe("the archive has more than 1 entries");
+    expect(await read(bytes, { limits: { ...limits, unpackedBytes: archive.length - 1 } })).toBe(
+      `the archive has more than ${archive.length - 1} bytes when unpacked`,
+    );
+  }
+});
+
+test("a file is executable if anybody may execute it", async () => {
+  for (const [mode, expected] of [
+    ["0000666", false],
+    ["0000100", true],
+    ["0000010", true],
+    ["0000001", true],
+  ] as const) {
+    for await (const { isExecutable } of readArchive(chunked(tar({ ...file("a"), mode }), 512))) {
+      expect([mode, isExecutable]).toEqual([mode, expected]);
+    }
+  }
+});
+
+/** Chunks of one byte, and how many were asked for. */
+const counted = () => {
+  const state = { given: 0, isEnded: false };
+  const source = async function* (): AsyncGenerator<Uint8Array> {
+    try {
+      for (;;) yield Uint8Array.of(++state.given);
+    } finally {
+      state.isEnded = true;
+    }
+  };
+  return { state, source: source() };
+};
+
+test("a source is asked for what is needed alone, and ended where it is not read to its end", async () => {
+  const refusing = counted();
+  await expect(readArchive(refusing.source).next()).rejects.toThrow(ArchiveError);
+  await expect.poll(() => refusing.state).toEqual({ given: 512, isEnded: true });
+  const pieces = counted();
+  const reader = makeByteReader(pieces.source, 3);
+  expect([await reader.some(5), await reader.exactly(2)]).toEqual([Uint8Array.of(1), Uint8Array.of(2, 3)]);
+  expect(pieces.state.given).toBe(3);
+  await expect(reader.some(1)).rejects.toThrow("the archive has more than 3 bytes when unpacked");
+  const streamed = counted();
+  const stream = streamOf(streamed.source).getReader();
+  await stream.read();
+  expect(streamed.state.given).toBe(1);
+  await stream.cancel();
+  expect(streamed.state.isEnded).toBe(true);
 });
 
 const broken = async function* (): AsyncGenerator<Uint8Array> {

@@ -70,11 +70,8 @@ const entriesIn = async function* (bytes: ByteReader, limits: ArchiveLimits): As
     const path = cleanPath(header.name);
     const type = header.type === "directory" ? "directory" : "file";
     if (path === "" && type === "directory") continue;
-    const refused = (problem: string): ArchiveError =>
-      new ArchiveError(`entry ${JSON.stringify(header.name.slice(0, 200))}: ${problem}`);
-    if (path === "") throw refused("it has no name");
-    const problem = check(header.name.endsWith("/") ? path : header.name.replace(/^(?:\.\/+)+/, ""), type);
-    if (problem !== undefined) throw refused(problem);
+    const problem = path === "" ? "it has no name" : check(path, type);
+    if (problem !== undefined) throw refused(header, problem);
     if (header.size > limits.unpackedBytes) throw tooLarge(limits.unpackedBytes);
     let left = header.size;
     const body = async function* (): AsyncGenerator<Uint8Array> {
@@ -85,12 +82,15 @@ const entriesIn = async function* (bytes: ByteReader, limits: ArchiveLimits): As
         yield chunk;
       }
     };
-    yield { path, type, size: header.size, isExecutable: ((header.mode ?? 0) & 0o111) !== 0, body: body() };
+    yield { path, type, size: header.size, isExecutable: ((header.mode as number) & 0o111) !== 0, body: body() };
     const rest = body();
     while ((await rest.next()).done !== true);
     await bytes.exactly(-header.size & (blockBytes - 1));
   }
 };
+
+const refused = ({ name }: TarHeader, problem: string): ArchiveError =>
+  new ArchiveError(`entry ${JSON.stringify(name.slice(0, 200))}: ${problem}`);
 
 const cutShort = (): ArchiveError => new ArchiveError("the archive ends in the middle: it was cut short");
 
@@ -217,11 +217,11 @@ const nextHeader = async (
   const parts: Array<Uint8Array> = [];
   let length = 0;
   let globals = isFirst ? 1 : 0;
+  if (isFirst) {
+    const { length: found } = await bytes.peek(blockBytes);
+    if (found < blockBytes) throw new ArchiveError(`the archive is not a tar file: it has ${found} bytes`);
+  }
   for (;;) {
-    if (isFirst && parts.length === 0) {
-      const { length: found } = await bytes.peek(blockBytes);
-      if (found < blockBytes) throw new ArchiveError(`the archive is not a tar file: it has ${found} bytes`);
-    }
     const block = await bytes.exactly(blockBytes);
     if (isZero(block)) {
       if (parts.length > 0) throw cutShort();
@@ -229,7 +229,7 @@ const nextHeader = async (
       return undefined;
     }
     checkFormat(block);
-    const flag = String.fromCharCode(block[156] ?? 0);
+    const flag = String.fromCharCode(block[156] as number);
     const size = sizeIn(block);
     if (flag === "x" || flag === "g" || flag === "L" || flag === "K") {
       length += size;
@@ -237,10 +237,11 @@ const nextHeader = async (
         throw new ArchiveError(`the archive says more than ${limits.headerBytes} bytes about one entry`);
       }
       const body = await bytes.exactly(size + (-size & (blockBytes - 1)));
-      checkExtension(flag, body.subarray(0, size));
+      const content = body.subarray(0, size);
+      checkExtension(flag, content);
       if (flag === "g") {
         globals -= 1;
-        if (globals < 0 || !onlyComment.test(utf8.decode(body.subarray(0, size)))) {
+        if (globals < 0 || !onlyComment.test(utf8.decode(content))) {
           throw new ArchiveError("the archive has PAX records for all entries that are more than one comment");
         }
       }
@@ -308,18 +309,10 @@ const checkExtension = (flag: string, body: Uint8Array): void => {
     const digits = /^[1-9]\d{0,5}(?= )/.exec(utf8.decode(body.subarray(at, at + 7)))?.[0] ?? "";
     const next = at + Number(digits);
     const text = utf8.decode(body.subarray(at + digits.length + 1, next - 1));
-    const key = text.split("=", 1)[0] ?? "";
-    if (
-      digits === "" ||
-      next > body.length ||
-      body[next - 1] !== lineFeed ||
-      key === "" ||
-      key === text ||
-      keys.has(key)
-    ) {
-      throw refused;
-    }
-    if (text.includes("\0")) throw refused;
+    const [key = ""] = text.split("=");
+    // Without digits there is no key, or no end.
+    const isClear = key !== "" && key !== text && !keys.has(key) && !text.includes("\0");
+    if (!isClear || body[next - 1] !== lineFeed) throw refused;
     keys.add(key);
     at = next;
   }
@@ -341,8 +334,9 @@ const checkFormat = (block: Uint8Array): void => {
 /** The size that a header block itself gives: octal digits, or a number in base 256. */
 const sizeIn = (block: Uint8Array): number => {
   const field = block.subarray(124, 136);
-  if (((field[0] ?? 0) & 0x80) !== 0) {
-    const value = field.subarray(1).reduce((sum, byte) => sum * 256 + byte, (field[0] ?? 0) & 0x7f);
+  const lead = field[0] as number;
+  if ((lead & 0x80) !== 0) {
+    const value = field.subarray(1).reduce((sum, byte) => sum * 256 + byte, lead & 0x7f);
     if (!Number.isSafeInteger(value)) throw new ArchiveError("the archive has an entry with an invalid size");
     return value;
   }
@@ -353,18 +347,17 @@ const sizeIn = (block: Uint8Array): number => {
   return text === "" ? 0 : Number.parseInt(text, 8);
 };
 
-/** Refuses what is neither a file nor a folder. The library takes types that it does not know for files. */
+/** Refuses what is neither a file nor a folder. The library takes types that it does not know for files, and a size in PAX records that it cannot read for none. */
 const checkType = (header: TarHeader, flag: string, size: number): void => {
-  const refused = (problem: string): ArchiveError =>
-    new ArchiveError(`entry ${JSON.stringify(header.name.slice(0, 200))}: ${problem}`);
   if (flag !== "0" && flag !== "\0" && flag !== "5") {
-    throw refused(`it is ${typeOf[flag] ?? "of an unknown type"}; there may be files and folders only`);
+    throw refused(header, `it is ${typeOf[flag] ?? "of an unknown type"}; there may be files and folders only`);
   }
-  const records = Object.keys(header.pax ?? {});
-  if (records.some((name) => name.startsWith("GNU.sparse") || name.startsWith("SCHILY.realsize"))) {
-    throw refused("it is a sparse file; there may be files and folders only");
+  const { pax = {} } = header;
+  if (Object.keys(pax).some((name) => name.startsWith("GNU.sparse") || name === "SCHILY.realsize")) {
+    throw refused(header, "it is a sparse file; there may be files and folders only");
   }
-  if (flag !== "5" && header.name.endsWith("/")) throw refused("it is a file whose name ends with a slash");
-  if (header.type === "directory" && size > 0) throw refused("it is a folder with contents");
-  if (!Number.isSafeInteger(header.size) || header.size < 0) throw refused("it has an invalid size");
+  if (flag !== "5" && header.name.endsWith("/")) throw refused(header, "it is a file whose name ends with a slash");
+  if (header.type === "directory" && size > 0) throw refused(header, "it is a folder with contents");
+  const stated = String(header.size);
+  if ((pax["size"] ?? stated) !== stated) throw refused(header, "it has an invalid size");
 };

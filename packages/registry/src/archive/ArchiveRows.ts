@@ -96,9 +96,9 @@ export interface Usage {
 export const readUsage = async (sql: SqlDriver, user: User): Promise<Usage> => {
   const row = await first(sql, texts.usage, user.number);
   return {
-    engines: Number(row?.["live_engines"] ?? 0),
+    engines: Number(row?.["live_engines"]),
     maxEngines: numberOrNull(row?.["max_engines"]),
-    bytes: Number(row?.["used_bytes"] ?? 0),
+    bytes: Number(row?.["used_bytes"]),
     maxBytes: numberOrNull(row?.["max_bytes"]),
   };
 };

@@ -19,6 +19,7 @@ const chunk = 65_536;
 const memory = () => {
   const objects = new Map<string, Uint8Array>();
   const read: Array<readonly [start: number, end: number]> = [];
+  const state = { open: 0 };
   const store: ObjectStore = {
     begin: async () => {
       const parts: Array<Uint8Array> = [];
@@ -31,13 +32,18 @@ const memory = () => {
       return bytes === undefined
         ? undefined
         : (async function* () {
-            yield bytes;
+            state.open += 1;
+            try {
+              yield bytes;
+            } finally {
+              state.open -= 1;
+            }
           })();
     },
     remove: async (key) => void objects.delete(key),
     list: async function* () {},
   };
-  return { objects, read, store };
+  return { objects, read, state, store };
 };
 
 /** Bytes that differ from chunk to chunk. */
@@ -109,15 +115,16 @@ test("a part of an archive is read from the chunks that hold it, and from no oth
 });
 
 test("what is gone or damaged is not there", async () => {
-  const { objects, store } = memory();
+  const { objects, read, state, store } = memory();
   const archive = await stored(store, bytesOf(chunk + 1));
-  expect(await hasObject(store, "key")).toBe(true);
+  expect([await hasObject(store, "key"), read]).toEqual([true, [[0, 1]]]);
   const object = objects.get("key") as Uint8Array;
   object[object.length - 1] = (object.at(-1) ?? 0) ^ 1;
   await expect(readAll(store, archive)).rejects.toThrow(StorageUnavailable);
   expect(await isWholeArchive(store, archive, nodeSha256())).toBe(false);
   object[0] = (object[0] ?? 0) ^ 1;
   await expect(openArchive(store, archive)).rejects.toThrow(StorageUnavailable);
+  await expect.poll(() => state.open).toBe(0);
   objects.clear();
   expect(await hasObject(store, "key")).toBe(false);
   expect(await openArchive(store, archive)).toBeUndefined();

@@ -152,7 +152,7 @@ const changed = async (
     else engine.status = status;
     const [rows] = await sql.write([
       changeEngine(rowOf(engine, user.number, version.secret ?? null), version),
-      auditStatement(at, user.name, `${how} engine`, `${user.name}/${engineTag}`, { hash: before.hash }, true),
+      auditStatement(at, user.name, `${how} engine`, `${user.name}/${engineTag}`, { hash: before.hash }),
     ]);
     if (rows?.length === 1) return outcome;
   }

@@ -33,10 +33,7 @@ const signed = ({ archive, isOwners }: Linked, expires: number): Uint8Array<Arra
 
 /** Links under a key derived from the operator's, or under one that ends with this process. */
 export const makeLinks = async (operatorKey: string | undefined): Promise<Links> => {
-  const bytes =
-    operatorKey === undefined
-      ? crypto.getRandomValues(new Uint8Array(32))
-      : await deriveKeyBytes(operatorKey, "archive links");
+  const bytes = await deriveKeyBytes(operatorKey, "archive links");
   const key = await crypto.subtle.importKey("raw", bytes, hmac, false, ["sign", "verify"]);
   return {
     sign: async (linked, nowMs) => {

@@ -105,7 +105,7 @@ export const makeUpload = (
     const condition = conditionIn(head, true);
     const format = bodyFormat(head);
     const longest = maxFieldBytes + (format === "json" ? Math.ceil(limits.archiveBytes / 3) * 4 : limits.archiveBytes);
-    const length = Number(head.header("content-length") ?? 0);
+    const length = Number(head.header("content-length"));
     if (length > longest) throw bodyTooLong(longest);
     const usage = await readUsage(options.sql, user);
     const declared = Math.max(0, Math.floor((format === "json" ? (length / 4) * 3 : length) - maxFieldBytes));
@@ -354,7 +354,7 @@ const publishNew = async (
   const [inserted] = await options.sql.write([
     insertEngine(rowOf(engine, user.number, secret), user, kept.bytes),
     keepArchive(kept, user, tag, at),
-    auditStatement(at, user.name, "upload", subjectOf(user, engine), { hash: kept.hash, revision: 1 }, true),
+    auditStatement(at, user.name, "upload", subjectOf(user, engine), { hash: kept.hash, revision: 1 }),
   ]);
   return inserted?.length === 1 ? { engine, isKept: true } : undefined;
 };
@@ -393,7 +393,7 @@ const publishOver = async (
     const engine = { ...found, status, updatedAt: timestampFromMs(at) };
     const [changed] = await sql.write([
       changeEngine(rowOf(engine, user.number, secret), before),
-      auditStatement(at, user.name, "change engine", subjectOf(user, engine), { status }, true),
+      auditStatement(at, user.name, "change engine", subjectOf(user, engine), { status }),
     ]);
     return changed?.length === 1 ? { engine: await opened(engine), isKept: false } : undefined;
   }
@@ -417,14 +417,7 @@ const publishOver = async (
   const [changed] = await sql.write([
     overwriteEngine(rowOf(engine, user.number, secret), before, user, held?.bytes ?? 0, kept.bytes),
     keepArchive(kept, user, tag, at),
-    auditStatement(
-      at,
-      user.name,
-      "upload",
-      subjectOf(user, engine),
-      { hash: kept.hash, revision: engine.revision },
-      true,
-    ),
+    auditStatement(at, user.name, "upload", subjectOf(user, engine), { hash: kept.hash, revision: engine.revision }),
     releaseOthers(kept.key, at),
   ]);
   return changed?.length === 1 ? { engine, isKept: true } : undefined;

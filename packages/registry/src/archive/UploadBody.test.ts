@@ -46,6 +46,7 @@ test.for([
   '{"engineData":"+/+/","engineTag":"a"}',
   '{ "engine_data" : "+\\/+/" , "engine_tag":"a" }',
   '{"engineTag":"a","engineData":"-_-_"}',
+  '{"":1,"engineData":"+/+/","engineTag":"a"}',
   '{"unknown":{"engineData":"?","list":[[],{}]},"more":[{}],"engineData":"+/+/","engineTag":"a"}',
   '{"engineTag":"a","engineData":"\\u002b\\u002F+/","unknown":{"engineData":"?","list":[{"engineData":1}]}}',
 ])("%s is base64 as some writer has it", async (body) => {
@@ -106,6 +107,20 @@ test.for<[bytes: ReadonlyArray<number>, problem: string]>([
   [[0x0a, 2, 0xff, 0xff], "400 the body is not an EngineMessage"],
 ])("%j is refused as protobuf", async ([bytes, problem]) => {
   expect(await read(Uint8Array.from(bytes), "protobuf", 1)).toContain(problem);
+});
+
+test("a body that is refused is read no further, and ended", async () => {
+  let [given, isEnded] = [0, false];
+  const source = async function* (): AsyncGenerator<Uint8Array> {
+    try {
+      for (;;) yield Uint8Array.of(0x0b, ++given);
+    } finally {
+      isEnded = true;
+    }
+  };
+  const archive = readUpload(source(), "protobuf").archive[Symbol.asyncIterator]();
+  await expect(archive.next()).rejects.toThrow("the body is not protobuf");
+  await expect.poll(() => [given, isEnded]).toEqual([1, true]);
 });
 
 /** Bodies of so many bytes. */

@@ -89,11 +89,12 @@ const archiveInProtobuf = async function* (
     reader.exactly(count).catch((error: unknown) => {
       throw error instanceof ApiError ? error : invalid("the body is cut short");
     });
-  const varint = async (first?: number): Promise<bigint> => {
-    const bytes: Array<number> = first === undefined ? [] : [first];
-    while (bytes.length === 0 || (bytes.at(-1) ?? 0) > 0x7f) {
+  const byte = async (): Promise<number> => (await exactly(1))[0] as number;
+  const varint = async (first: number): Promise<bigint> => {
+    const bytes = [first];
+    while ((bytes.at(-1) as number) > 0x7f) {
       if (bytes.length === maxVarintBytes) throw invalid("the body is not protobuf");
-      bytes.push((await exactly(1))[0] ?? 0);
+      bytes.push(await byte());
     }
     return BigInt(new BinaryReader(Uint8Array.from(bytes)).uint64());
   };
@@ -104,10 +105,10 @@ const archiveInProtobuf = async function* (
   let isThere = false;
   try {
     for (let first = await reader.some(1); first !== undefined; first = await reader.some(1)) {
-      const tag = Number(await varint(first[0]));
+      const tag = Number(await varint(first[0] as number));
       if (tag > maxTag) throw invalid("the body is not protobuf");
       const [field, type] = [tag >>> 3, tag & 7];
-      const value = type === wireTypes.delimited || type === wireTypes.varint ? await varint() : 0n;
+      const value = type === wireTypes.delimited || type === wireTypes.varint ? await varint(await byte()) : 0n;
       const length = Number(value);
       if (field === dataField && type === wireTypes.delimited) {
         if (isThere) throw invalid("engineData is there twice");
@@ -170,7 +171,7 @@ const archiveInJson = async function* (
         at = end + 1;
         continue;
       }
-      const byte = chunk[at] ?? 0;
+      const byte = chunk[at] as number;
       at += 1;
       fields.addByte(byte);
       if (inString) {

@@ -4,7 +4,7 @@ import type { CredentialKind, Scope } from "../api/Authentication.ts";
 import type { User } from "../api/EngineStore.ts";
 import { closest, parseTag } from "@bytenite-engines/core/wire";
 import type { Row } from "../api/SqlDriver.ts";
-import { auditStatement, operatorActor, statements } from "../api/Statements.ts";
+import { operatorActor, statements } from "../api/Statements.ts";
 import type { Run, SqliteFile } from "../node/SqliteFile.ts";
 
 /** An account that cannot be made or found; the message is for the operator. */
@@ -45,8 +45,7 @@ export { operatorActor };
 
 /** Notes a change by a command in the audit trail, in the transaction of that change. */
 export const noteChange = (run: Run, at: number, action: string, subject: string, detail: object = {}): void => {
-  const { sql, values } = auditStatement(at, operatorActor, action, subject, detail);
-  run(sql, ...values);
+  run(statements.note, at, operatorActor, action, subject, JSON.stringify(detail));
 };
 
 /** The user of a name, made when there is none. `id` is for seeds that must be the same everywhere. */
