@@ -8,9 +8,6 @@ import { codeFolder, engineTypes, manifestName } from "../engine/EngineFolder.ts
 import { FileError, exitCodes } from "../Errors.ts";
 import { positional, textOf, type Invocation } from "../Invocation.ts";
 
-/** Mode of the manifest: others may read it. */
-const manifestMode = 0o644;
-
 export const run = async (invocation: Invocation): Promise<number> => {
   const { notes, cwd } = invocation;
   const name = positional(invocation, 0);
@@ -30,7 +27,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
   } catch (error) {
     throw new FileError(`Cannot make ${join(name, codeFolder)}: ${reasonOf(error)}`, { cause: error });
   }
-  writeAtomically(join(folder, manifestName), manifestText(name, type), manifestMode);
+  writeAtomically(join(folder, manifestName), manifestText(name, type));
   notes.note(
     `${join(name, manifestName)} is made. Put the code into ${join(name, codeFolder, "main.py")}, then \`bne push ${name}\`.`,
   );

@@ -50,10 +50,8 @@ export const directoriesOf = (platform: NodeJS.Platform, env: Environment, home:
 };
 
 /** Whether it belongs to the user or to root. Windows has no such owners: there everything does. */
-export const isOwned = ({ uid }: Pick<Stats, "uid">): boolean => {
-  const own = process.getuid?.();
-  return own === undefined || uid === own || uid === 0;
-};
+export const isOwned = ({ uid }: Pick<Stats, "uid">, own = process.getuid?.()): boolean =>
+  own === undefined || uid === own || uid === 0;
 
 const writableByOthers = 0o022;
 const sticky = 0o1000;

@@ -1,16 +1,44 @@
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
-import { readText, writeAtomically, writeOwn } from "./Files.ts";
+import { expect, onTestFinished, test } from "vitest";
+import { beginAtomically, changeConfig, readText, reasonOf, writeAtomically, writeOwn } from "./Files.ts";
 
-test("directories on the way are made for the user alone", () => {
-  const root = mkdtempSync(join(tmpdir(), "bne-atomic-"));
-  writeOwn(join(root, "a", "b", "file"), "text");
-  expect(readFileSync(join(root, "a", "b", "file"), "utf8")).toBe("text");
-  expect(statSync(join(root, "a")).mode & 0o777).toBe(0o700);
-  rmSync(root, { recursive: true });
+const makeFolder = (): string => {
+  const folder = mkdtempSync(join(tmpdir(), "bne-files-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+};
+const openFiles = (): number => (existsSync("/proc/self/fd") ? readdirSync("/proc/self/fd").length : 0);
+const withCode = (code: string): Error => Object.assign(new Error("it failed"), { code });
+const modeOf = (path: string): number => statSync(path).mode & 0o777;
+
+test("a file that is read with trust is the user's alone, and so are the directories that are made for it", () => {
+  const root = makeFolder();
+  const path = join(root, "a", "b", "file");
+  writeOwn(path, "text");
+  expect(readFileSync(path, "utf8")).toBe("text");
+  expect([modeOf(join(root, "a")), modeOf(join(root, "a", "b")), modeOf(path)]).toEqual([0o700, 0o700, 0o600]);
+  chmodSync(path, 0o644);
+  writeOwn(path, "other");
+  expect(modeOf(path)).toBe(0o600);
+  chmodSync(join(root, "a"), 0o770);
+  expect(() => writeOwn(path, "x")).toThrow(
+    `Cannot write ${path}: Others can write ${join(root, "a")}, so it is not used`,
+  );
+  expect(readFileSync(path, "utf8")).toBe("other");
 });
 
 test.skipIf(!existsSync("/proc/self"))("where the system makes no directories it ends with a sentence", () => {
@@ -22,30 +50,132 @@ test.skipIf(!existsSync("/proc/self"))("where the system makes no directories it
 });
 
 test("a file is read up to its limit, without the mark of its encoding", () => {
-  const root = mkdtempSync(join(tmpdir(), "bne-read-"));
-  const path = join(root, "file");
-  writeAtomically(path, "12345");
-  expect(statSync(path).mode & 0o777).toBe(0o600);
+  const path = join(makeFolder(), "file");
+  writeOwn(path, "12345");
   expect(readText(path, "secret", 5)).toBe("12345");
   expect(() => readText(path, "any", 4)).toThrow(`Cannot read ${path}: it is larger than 4 bytes`);
   // More than one piece, and not all of it ASCII.
   const long = "é".repeat(100_000);
-  writeAtomically(path, `\ufeff${long}`);
+  writeOwn(path, `\ufeff${long}`);
   expect(readText(path, "own")).toBe(long);
-  chmodSync(path, 0o640);
-  expect(() => readText(path, "secret")).toThrow(`Others can read or write ${path}, so it is not used`);
-  expect(readText(path, "own")).toBe(long);
-  writeAtomically(path, "kept mode");
-  expect(statSync(path).mode & 0o777).toBe(0o640);
-  writeAtomically(path, "own mode", 0o600, false);
-  expect(statSync(path).mode & 0o777).toBe(0o600);
-  chmodSync(path, 0o620);
-  expect(() => readText(path, "own")).toThrow(`Others can write ${path}, so it is not used`);
-  expect(readText(path, "any")).toBe("own mode");
+  writeOwn(path, " ".repeat(1_048_576));
+  expect(readText(path, "own")).toHaveLength(1_048_576);
+  writeOwn(path, " ".repeat(1_048_577));
+  expect(() => readText(path, "own")).toThrow("it is larger than 1048576 bytes");
+});
+
+const textOrProblem = (...given: Parameters<typeof readText>): string | undefined => {
+  try {
+    return readText(...given);
+  } catch (error) {
+    return (error as Error).message;
+  }
+};
+
+test("what others can read holds no secret, and what they can write is not trusted", () => {
+  const path = join(makeFolder(), "file");
+  writeFileSync(path, "text");
+  for (const [mode, secret, own] of [
+    [0o600, "text", "text"],
+    [0o700, "text", "text"],
+    [0o640, "read or write", "text"],
+    [0o601, "read or write", "text"],
+    [0o620, "read or write", "write"],
+    [0o602, "read or write", "write"],
+  ] as const) {
+    chmodSync(path, mode);
+    for (const [trust, found] of [
+      ["secret", secret],
+      ["own", own],
+    ] as const) {
+      const text = found === "text" ? found : `Others can ${found} ${path}, so it is not used`;
+      expect([mode, trust, textOrProblem(path, trust)]).toEqual([mode, trust, text]);
+    }
+    expect(readText(path, "any")).toBe("text");
+  }
+});
+
+test("only a regular file is read, and none is no failure", () => {
+  const root = makeFolder();
+  writeFileSync(join(root, "file"), "");
+  spawnSync("mkfifo", [join(root, "fifo")]);
   expect(readText(join(root, "nothing"), "own")).toBeUndefined();
-  expect(readText(join(path, "below"), "own")).toBeUndefined();
-  expect(() => readText(root, "any")).toThrow("it is a directory");
-  expect(() => writeAtomically(root, "x")).toThrow(`Cannot write ${root}: it is a directory`);
+  expect(readText(join(root, "file", "below"), "own")).toBeUndefined();
+  expect(() => readText(root, "any")).toThrow(`Cannot read ${root}: it is a directory`);
+  expect(() => readText(join(root, "fifo"), "any")).toThrow("it is not a regular file");
+});
+
+test("a file is replaced as a whole, with the mode that it had", async () => {
+  const root = makeFolder();
+  const path = join(root, "file");
+  writeAtomically(path, "old");
+  expect(modeOf(path)).toBe(0o644);
+  chmodSync(path, 0o754);
+  symlinkSync("file", join(root, "link"));
+  writeAtomically(join(root, "link"), "new");
+  expect([readFileSync(path, "utf8"), modeOf(path)]).toEqual(["new", 0o754]);
+  const file = beginAtomically(path, 0o640, false);
+  file.write("one ");
+  file.write("two");
+  expect(readFileSync(path, "utf8")).toBe("new");
+  file.commit();
+  file.discard();
+  expect([readFileSync(path, "utf8"), modeOf(path)]).toEqual(["one two", 0o640]);
+  await changeConfig(join(root, "shared.json"), [[["a"], 1]], "any");
+  await changeConfig(join(root, "own.json"), [[["a"], 1]]);
+  expect([modeOf(join(root, "shared.json")), modeOf(join(root, "own.json"))]).toEqual([0o644, 0o600]);
+});
+
+test("a file that cannot be written leaves everything as it was, and nothing open", () => {
+  const root = makeFolder();
+  const taken = join(root, "taken");
+  mkdirSync(taken);
+  writeFileSync(join(taken, "x"), "");
+  spawnSync("mkfifo", [join(root, "fifo")]);
+  symlinkSync("fifo", join(root, "link"));
+  const before = openFiles();
+  expect(() => writeAtomically(taken, "x")).toThrow(`Cannot write ${taken}: it is a directory`);
   expect(() => writeAtomically(join(root, "no", "file"), "x")).toThrow(`there is no folder ${root}/no`);
-  rmSync(root, { recursive: true });
+  expect(() => writeAtomically(join(root, "link"), "x")).toThrow("it is a pipe, a device or a socket");
+  beginAtomically(join(root, "new"), 0o600, true).discard();
+  readText(join(taken, "x"), "own");
+  writeAtomically(join(taken, "x"), "y");
+  expect(readdirSync(root).toSorted()).toEqual(["fifo", "link", "taken"]);
+  expect(readdirSync(taken)).toEqual(["x"]);
+  expect(openFiles()).toBe(before);
+});
+
+test("a file of settings keeps its comments and its form, and is left as it is when it is broken", async () => {
+  const path = join(makeFolder(), "config.json");
+  const changed = async (text: string, ...changes: Parameters<typeof changeConfig>[1]): Promise<string> => {
+    writeOwn(path, text);
+    await changeConfig(path, changes);
+    return readFileSync(path, "utf8");
+  };
+  expect(await changed("", [["a"], 1])).toBe('{\n  "a": 1\n}\n');
+  expect(await changed(" \n", [["a", "b"], "x"])).toBe('{\n  "a": {\n    "b": "x"\n  }\n}\n');
+  expect(await changed('{\n  // why\n  "a": 1,\n  "b": 2,\n}', [["b"], undefined], [["a"], 3])).toBe(
+    '{\n  // why\n  "a": 3,\n}\n',
+  );
+  expect(await changed("{}\n", [["a"], undefined])).toBe("{}\n");
+  for (const [text, said] of [
+    ["[]", ":1:1: must be a JSON object"],
+    ["null", ":1:1: must be a JSON object"],
+    ["1", ":1:1: must be a JSON object"],
+    ['{\n "output": }', ":2:12: Value expected"],
+    ["{", ":1:2: Close brace expected"],
+    [`{"a":${"[".repeat(100_000)}`, ":1:1: nested too deep"],
+  ] as const) {
+    await expect(changed(text, [["a"], 1])).rejects.toThrow(`${path}${said}`);
+    expect(readFileSync(path, "utf8")).toBe(text);
+  }
+});
+
+test("the message of a system error says what to do about it", () => {
+  expect(["ENOSPC", "EACCES", "EIO"].map((code) => reasonOf(withCode(code)))).toEqual([
+    "the disk is full",
+    "you may not write there",
+    "EIO",
+  ]);
+  expect([reasonOf(new Error("it failed")), reasonOf({})]).toEqual(["it failed", "unknown"]);
 });

@@ -52,8 +52,8 @@ export const readText = (path: string, trust: Trust, maxBytes = maxFileBytes): s
   try {
     const kind = statSync(path);
     if (!kind.isFile()) throw unusable(path, kind.isDirectory() ? "it is a directory" : "it is not a regular file");
-    // Not blocked by a FIFO that has taken its place meanwhile.
-    descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    // Not blocked by a FIFO that has taken its place meanwhile; on Windows, which has none, undefined, or 0.
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     if (trust !== "any") assertOwn(path, trust, descriptor);
     const bytes = readUpTo(descriptor, maxBytes + 1);
     if (bytes.length > maxBytes) throw unusable(path, `it is larger than ${maxBytes} bytes`);
@@ -74,14 +74,13 @@ const pieceBytes = 65_536;
 /** Not by the reported size: that of a file in /proc is 0. */
 const readUpTo = (descriptor: number, most: number): Buffer => {
   const pieces: Array<Buffer> = [];
-  for (let length = 0; length < most;) {
+  for (let length = 0; ;) {
     const piece = Buffer.allocUnsafe(Math.min(pieceBytes, most - length));
-    const read = readSync(descriptor, piece, 0, piece.length, null);
-    if (read === 0) break;
+    const read = readSync(descriptor, piece);
+    if (read === 0) return Buffer.concat(pieces);
     pieces.push(piece.subarray(0, read));
     length += read;
   }
-  return Buffer.concat(pieces);
 };
 
 const unusable = (path: string, reason: string): UsageError => new UsageError(`Cannot read ${path}: ${reason}`);
@@ -123,18 +122,15 @@ const assertOwnLink = (path: string): void => {
 };
 
 /**
- * Writes next to the file, then puts it in its place; a link of the user's own is followed. Throws FileError, with nothing changed,
- * also where the folder does not exist.
+ * Writes next to the file, then puts it in its place; a link of the user's own is followed. Others may read it, unless the file that was
+ * there says otherwise. Throws FileError, with nothing changed, also where the folder does not exist.
  */
-export const writeAtomically = (path: string, content: string | Uint8Array, mode = 0o600, keepsMode = true): void => {
-  const file = beginAtomically(path, mode, keepsMode);
-  file.write(content);
-  file.commit();
-};
+export const writeAtomically = (path: string, content: string): void =>
+  finish(beginAtomically(path, 0o644, true), content);
 
 /**
- * The same for a file that is read with trust: nobody else may be able to lead it elsewhere. Directories on the way are made for the
- * user alone. Throws FileError.
+ * The same for a file that is read with trust: the user's alone, and nobody else may be able to lead it elsewhere. Directories on the way
+ * are made for the user alone. Throws FileError.
  */
 export const writeOwn = (path: string, content: string): void => {
   try {
@@ -143,7 +139,12 @@ export const writeOwn = (path: string, content: string): void => {
   } catch (error) {
     throw notWritten(path, error);
   }
-  writeAtomically(path, content, 0o600, false);
+  finish(beginAtomically(path, 0o600, false), content);
+};
+
+const finish = (file: PendingFile, content: string): void => {
+  file.write(content);
+  file.commit();
 };
 
 const notWritten = (path: string, error: unknown): FileError =>
@@ -168,49 +169,55 @@ export interface PendingFile {
 }
 
 /**
- * Begins a file that appears when it is committed, with the mode of the one that was there. Only a regular file is replaced, never a
- * pipe or a device. Every failure discards it and throws FileError.
+ * Begins a file that appears when it is committed, with the mode of the one that was there if `keepsMode`. Only a regular file is
+ * replaced, never a pipe or a device. Every failure discards it and throws FileError.
  */
-export const beginAtomically = (path: string, mode = 0o600, keepsMode = true): PendingFile => {
-  let temporary: string | undefined;
-  let descriptor: number | undefined;
-  const discard = (): void => {
-    if (descriptor !== undefined) closeSync(descriptor);
-    descriptor = undefined;
-    if (temporary !== undefined) rmSync(temporary, { force: true });
-    temporary = undefined;
-  };
-  const attempt = <T>(action: () => T): T => {
-    try {
-      return action();
-    } catch (error) {
-      discard();
-      throw notWritten(path, error);
-    }
-  };
-  const target = attempt(() => {
+export const beginAtomically = (path: string, mode: number, keepsMode: boolean): PendingFile => {
+  const { target, existing, temporary, descriptor } = attempt(path, () => {
     assertOwnLink(path);
-    return realPath(path);
-  });
-  attempt(() => {
+    const target = realPath(path);
     const existing = statSync(target, { throwIfNoEntry: false });
     if (existing?.isDirectory() === false && !existing.isFile()) throw notRegular();
-    temporary = `${target}.${process.pid}.${Math.random().toString(36).slice(2, 10)}.tmp`;
-    descriptor = openSync(temporary, "wx", mode);
-    if (keepsMode && existing !== undefined) fchmodSync(descriptor, existing.mode & 0o777);
+    const temporary = `${target}.${process.pid}.${Math.random()}.tmp`;
+    return { target, existing, temporary, descriptor: openSync(temporary, "wx", mode) };
   });
+  let isOpen = true;
+  const discard = (): void => {
+    if (isOpen) closeSync(descriptor);
+    isOpen = false;
+    rmSync(temporary, { force: true });
+  };
+  attempt(
+    path,
+    () => {
+      if (keepsMode && existing !== undefined) fchmodSync(descriptor, existing.mode & 0o777);
+    },
+    discard,
+  );
   return {
-    write: (content) => attempt(() => writeFileSync(descriptor ?? -1, content)),
+    write: (content) => attempt(path, () => writeFileSync(descriptor, content), discard),
     commit: () =>
-      attempt(() => {
-        fsyncSync(descriptor ?? -1);
-        closeSync(descriptor ?? -1);
-        descriptor = undefined;
-        renameSync(temporary ?? "", target);
-        temporary = undefined;
-      }),
+      attempt(
+        path,
+        () => {
+          fsyncSync(descriptor);
+          isOpen = false;
+          closeSync(descriptor);
+          renameSync(temporary, target);
+        },
+        discard,
+      ),
     discard,
   };
+};
+
+const attempt = <T>(path: string, action: () => T, discard = (): void => {}): T => {
+  try {
+    return action();
+  } catch (error) {
+    discard();
+    throw notWritten(path, error);
+  }
 };
 
 const notRegular = (): UsageError =>
@@ -287,5 +294,5 @@ export const changeConfig = async (
   }
   if (!text.endsWith("\n")) text += "\n";
   if (trust === "own") writeOwn(path, text);
-  else writeAtomically(path, text, 0o644);
+  else writeAtomically(path, text);
 };

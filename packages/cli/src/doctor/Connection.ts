@@ -201,11 +201,11 @@ export const checkClock = ({ headers, sentAtMs, receivedAtMs }: PlainAnswer): Ch
   const dateMs = Date.parse(headers.get("date") ?? "") + ageMs;
   if (Number.isNaN(dateMs)) return found("clock", "unknown", "no Date in the answer");
   // Somewhere in the second that Date names, and somewhere between sending and receiving.
-  const skewMs =
-    dateMs > receivedAtMs ? dateMs - receivedAtMs : dateMs + 1_000 < sentAtMs ? dateMs + 1_000 - sentAtMs : 0;
+  const aheadMs = Math.max(0, dateMs - receivedAtMs);
+  const skewMs = aheadMs || Math.max(0, sentAtMs - dateMs - 1_000);
   if (skewMs === 0) return found("clock", "ok", "agrees with ours");
-  const detail = `${sayDuration(Math.abs(skewMs))} ${skewMs > 0 ? "ahead of" : "behind"} ours`;
-  return found("clock", Math.abs(skewMs) > maxSkewMs ? "failed" : "ok", detail);
+  const detail = `${sayDuration(skewMs)} ${aheadMs === 0 ? "behind" : "ahead of"} ours`;
+  return found("clock", skewMs > maxSkewMs ? "failed" : "ok", detail);
 };
 
 /** Report on a cache on the way. */

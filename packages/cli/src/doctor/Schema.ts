@@ -159,8 +159,6 @@ const readAll = async (
   }
 };
 
-/** Anybody may read these files; there is no value in them. */
-const fileMode = 0o644;
 const configName = "buf.yaml";
 
 /** Where buf wants files of the emitted package, below the directory in which it runs. */
@@ -170,7 +168,7 @@ const packagePath = emittedPackage.replaceAll(".", sep);
 export const writeProto = (path: string, evidence: SchemaEvidence | undefined): ReadonlyArray<string> => {
   if (evidence === undefined) return [`${path} was not written: the schema could not be looked at.`];
   if (!evidence.protobuf) return [`${path} was not written: the server answers JSON only, which has no field numbers.`];
-  writeAtomically(path, emitProto(evidence.profile), fileMode);
+  writeAtomically(path, emitProto(evidence.profile));
   return [`The numbering found is in ${path}.`, ...lintConfig(path)];
 };
 
@@ -181,7 +179,7 @@ const lintConfig = (path: string): ReadonlyArray<string> => {
   const existing = configAbove(directory);
   if (existing === undefined) {
     const config = join(directory, configName);
-    writeAtomically(config, emittedLintConfig, fileMode);
+    writeAtomically(config, emittedLintConfig);
     return [`${config} next to it lets \`buf lint\` accept ${basename(path)} there.`];
   }
   return [

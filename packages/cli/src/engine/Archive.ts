@@ -72,10 +72,9 @@ async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 }
 
 const withoutCommonFolder = (files: ReadonlyArray<ArchivedFile>): ReadonlyArray<ArchivedFile> => {
-  if (files.some(({ path }) => path === manifestName)) return files;
   const [first] = files;
   const folder = first?.path.slice(0, first.path.indexOf("/") + 1) ?? "";
-  const isCommon = folder !== "" && files.every(({ path }) => path.startsWith(folder));
+  const isCommon = files.every(({ path }) => path.startsWith(folder));
   if (!isCommon || !files.some(({ path }) => path === folder + manifestName)) return files;
   return files.map((file) => ({ ...file, path: file.path.slice(folder.length) }));
 };

@@ -233,18 +233,16 @@ const checkSecrets = (root: string, files: ReadonlyArray<EngineFile>, problems: 
   }
 };
 
-/** The first bytes of a file, `most` of them. Links are not followed. */
+/** The first bytes of a file, `most` of them. Links are not followed, and a FIFO is not waited for; Windows has no such flags. */
 const readFile = (path: string, most: number): Buffer => {
-  const descriptor = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     const bytes = Buffer.allocUnsafe(Math.min(most, fstatSync(descriptor).size));
-    let length = 0;
-    while (length < bytes.length) {
-      const read = readSync(descriptor, bytes, length, bytes.length - length, null);
-      if (read === 0) break;
+    for (let length = 0; ;) {
+      const read = readSync(descriptor, bytes.subarray(length));
+      if (read === 0) return bytes.subarray(0, length);
       length += read;
     }
-    return bytes.subarray(0, length);
   } finally {
     closeSync(descriptor);
   }

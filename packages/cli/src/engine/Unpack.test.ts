@@ -13,12 +13,15 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { packTar } from "modern-tar";
-import { afterAll, expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { unpacked, type ArchivedFile } from "./Archive.ts";
 import { writeFiles } from "./Unpack.ts";
 
-const root = mkdtempSync(join(tmpdir(), "bne-unpack-"));
-afterAll(() => rmSync(root, { recursive: true }));
+const makeRoot = (): string => {
+  const root = mkdtempSync(join(tmpdir(), "bne-unpack-"));
+  onTestFinished(() => rmSync(root, { recursive: true }));
+  return root;
+};
 
 const file = (path: string, isExecutable = false): ArchivedFile => {
   const content = Buffer.from(`of ${path}`);
@@ -27,6 +30,7 @@ const file = (path: string, isExecutable = false): ArchivedFile => {
 const named = (...paths: ReadonlyArray<string>): ReadonlyArray<ArchivedFile> => paths.map((path) => file(path));
 
 test("files are written below a folder that is made, with their mode, and nothing else is left", () => {
+  const root = makeRoot();
   const folder = join(root, "new", "deep");
   writeFiles(folder, [file("a/b/run.sh", true), file("a/x.txt")], false);
   expect(readFileSync(join(folder, "a/b/run.sh"), "utf8")).toBe("of a/b/run.sh");
@@ -48,6 +52,7 @@ test("files are written below a folder that is made, with their mode, and nothin
 });
 
 test("what stands in the way is named, at most five files of it, and nothing is written", () => {
+  const root = makeRoot();
   const folder = join(root, "taken");
   mkdirSync(join(folder, "dir"), { recursive: true });
   mkdirSync(join(folder, "way"));

@@ -28,7 +28,7 @@ test("no line is wider than the terminal, whatever the values", () => {
         const places = placed(engineColumns, rows, width, asked);
         for (const cells of rows) {
           const chosen = places.map(({ column }) => cells[engineColumns.indexOf(column)] ?? { text: "" });
-          expect(widthOf(lineOf(places, chosen, { colour: false, width }))).toBeLessThanOrEqual(width);
+          expect(widthOf(lineOf(places, chosen, { colour: false, cuts: true }))).toBeLessThanOrEqual(width);
         }
       },
     ),
@@ -47,9 +47,7 @@ test("without a width nothing is cut", () => {
   const long = "y".repeat(500);
   const rows = [engineColumns.map(() => ({ text: long }))];
   const places = placed(engineColumns, rows, undefined, false);
-  expect(lineOf(places, rows[0] ?? [], { colour: false, width: undefined })).toBe(
-    engineColumns.map(() => long).join("  "),
-  );
+  expect(lineOf(places, rows[0] ?? [], { colour: false, cuts: false })).toBe(engineColumns.map(() => long).join("  "));
 });
 
 test("the identifying column is cut last", () => {
@@ -57,7 +55,7 @@ test("the identifying column is cut last", () => {
   const long = engineColumns.map(({ path }) => ({ text: path === "name" ? name : "z".repeat(40) }));
   const places = placed(engineColumns, [long], 80, false);
   const chosen = places.map(({ column }) => long[engineColumns.indexOf(column)] ?? { text: "" });
-  expect(lineOf(places, chosen, { colour: false, width: 80 })).toMatch(new RegExp(`^${name} `));
+  expect(lineOf(places, chosen, { colour: false, cuts: true })).toMatch(new RegExp(`^${name} `));
 });
 
 const pathsOf = (schema: DescMessage): ReadonlyArray<string> =>
@@ -159,6 +157,48 @@ test("columns of --columns shrink to four cells before one is left out", () => {
   }
 });
 
+/** The cells that columns with these ranks, widths and least widths get. */
+const cellsOf = (
+  width: number,
+  ...wanted: ReadonlyArray<readonly [cells: number, leastCells: number, rank?: number]>
+): ReadonlyArray<readonly [path: string, cells: number]> => {
+  const columns = wanted.map(([, leastCells, rank], index): Column => ({
+    path: "abcd"[index] ?? "",
+    kind: "text",
+    leastCells,
+    ...(rank === undefined ? {} : { rank }),
+  }));
+  const row = wanted.map(([cells]) => ({ text: "x".repeat(cells) }));
+  return placed(columns, [row], width, false).map(({ column, cells }) => [column.path, cells]);
+};
+
+test("the widest column shrinks first, of equal ones the first; the last one goes first of those without a rank", () => {
+  const three = [
+    [10, 2, 1],
+    [12, 3, 2],
+    [5, 5],
+  ] as const;
+  const widths = [31, 30, 28, 27, 26, 14].map((width) => cellsOf(width, ...three).map(([, cells]) => cells));
+  expect(widths).toEqual([
+    [10, 12, 5],
+    [10, 11, 5],
+    [9, 10, 5],
+    [9, 9, 5],
+    [8, 9, 5],
+    [2, 3, 5],
+  ]);
+  expect(cellsOf(13, ...three)).toEqual([
+    ["a", 6],
+    ["c", 5],
+  ]);
+  expect(cellsOf(9, [5, 5], [6, 2])).toEqual([
+    ["a", 5],
+    ["b", 2],
+  ]);
+  expect(cellsOf(8, [5, 5], [6, 2])).toEqual([["a", 5]]);
+  expect(cellsOf(4, [5, 5], [6, 2])).toEqual([["a", 4]]);
+});
+
 test("later rows keep the places of the first ones, without a header", () => {
   const first = tableText({ ...options, terminal: terminal(undefined) }, [
     { name: "x", status: "ok", deep: { count: 1 } },
@@ -221,6 +261,12 @@ test("a long value is broken between words beside its name, or below it, and cut
   });
   expect(await details(20, { name: "one two-three-four-five" })).toMatchObject({
     text: "name  \n  one\n  two-three-four-five\n",
+  });
+  expect(await details(20, { name: `${"x".repeat(15)} ab` })).toMatchObject({
+    text: `name  \n  ${"x".repeat(15)} ab\n`,
+  });
+  expect(await details(20, { name: `${"x".repeat(15)} abc` })).toMatchObject({
+    text: `name  \n  ${"x".repeat(15)}\n  abc\n`,
   });
   expect(await details(20, { name: "x".repeat(14) })).toMatchObject({ text: `name  ${"x".repeat(14)}\n` });
   expect(await details(20, { name: "x".repeat(15) })).toMatchObject({ text: `name  \n  ${"x".repeat(15)}\n` });

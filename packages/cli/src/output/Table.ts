@@ -42,78 +42,46 @@ interface Place extends PlacedColumn {
 const rankOf = ({ column }: Place): number => column.rank ?? -Infinity;
 
 const narrowed = (places: ReadonlyArray<Place>, width: number): ReadonlyArray<PlacedColumn> => {
-  let kept = [...places];
-  for (;;) {
-    const least = total(kept.map((place) => place.least));
-    if (least <= width || kept.length <= 1) break;
+  let kept = places.map((place) => ({ ...place }));
+  while (kept.length > 1 && total(kept.map(({ least }) => least)) > width) {
     const last = kept.reduce((worst, place) => (rankOf(place) >= rankOf(worst) ? place : worst));
     kept = kept.filter((place) => place !== last);
   }
-  let over = total(kept.map(({ cells }) => cells)) - width;
-  const cells = kept.map((place) => place.cells);
-  /** The widest column that can still shrink, of the removable or of the fixed ones. */
-  const giver = (mayGo: boolean): number | undefined => {
-    let widest: number | undefined;
-    for (const [index, { column, least }] of kept.entries()) {
-      if ((column.rank !== undefined) !== mayGo || (cells[index] ?? 0) <= least) continue;
-      if (widest === undefined || (cells[index] ?? 0) > (cells[widest] ?? 0)) widest = index;
-    }
-    return widest;
-  };
-  while (over > 0) {
+  while (total(kept.map(({ cells }) => cells)) > width) {
+    const giving = kept.filter(({ cells, least }) => cells > least);
     // The identifying columns shrink last.
-    const widest = giver(true) ?? giver(false);
+    const ranked = giving.filter(({ column }) => column.rank !== undefined);
+    const [widest] = (ranked.length > 0 ? ranked : giving).toSorted((a, b) => b.cells - a.cells);
     if (widest === undefined) break;
-    cells[widest] = (cells[widest] ?? 0) - 1;
-    over -= 1;
+    widest.cells -= 1;
   }
-  return kept.map(({ column }, index) => ({ column, cells: cells[index] ?? 0 }));
+  return kept.map(({ column, cells }) => ({ column, cells: Math.min(cells, width) }));
 };
 
 const total = (cells: ReadonlyArray<number>): number =>
-  cells.reduce((sum, each) => sum + each, 0) + gapCells * Math.max(0, cells.length - 1);
+  cells.reduce((sum, each) => sum + each, 0) + gapCells * (cells.length - 1);
 
-/** One line of a table. `cuts`: whether values are cut to their column, and the line to the width. */
+/** One line of a table. `cuts`: whether values are cut to their column. */
 export const lineOf = (
   places: ReadonlyArray<PlacedColumn>,
   row: ReadonlyArray<Cell>,
-  options: { readonly colour: boolean; readonly width: number | undefined },
-): string => {
-  let line = "";
-  let used = 0;
-  for (const [index, { column, cells }] of places.entries()) {
-    const { text, style } = row[index] ?? { text: "" };
-    const available = options.width === undefined ? undefined : Math.min(cells, options.width - used);
-    const fitting = available === undefined ? text : cut(text, available);
-    const isLast = index === places.length - 1;
-    const align = column.kind === "number" ? "right" : "left";
-    const filled =
-      isLast && align === "left" ? fitting : padded(fitting, available ?? Math.min(cells, maxPaddedCells), align);
-    // Only the text is styled, not the space around it.
-    line += style === undefined ? filled : filled.replace(fitting, () => styled(fitting, style, options.colour));
-    used += cells + gapCells;
-    if (!isLast) line += " ".repeat(gapCells);
-  }
-  return line.trimEnd();
-};
+  { colour, cuts }: { readonly colour: boolean; readonly cuts: boolean },
+): string =>
+  places
+    .map(({ column, cells }, index) => {
+      const { text, style } = row[index] ?? { text: "" };
+      const fitting = cuts ? cut(text, cells) : text;
+      const align = column.kind === "number" ? "right" : "left";
+      const filled = padded(fitting, cuts ? cells : Math.min(cells, maxPaddedCells), align);
+      // Only the text is styled, not the space around it.
+      return style === undefined ? filled : filled.replace(fitting, () => styled(fitting, style, colour));
+    })
+    .join(" ".repeat(gapCells))
+    .trimEnd();
 
 /** Number of values of a row that `lineOf` cuts. */
-export const cutIn = (
-  places: ReadonlyArray<PlacedColumn>,
-  row: ReadonlyArray<Cell>,
-  width: number | undefined,
-): number => {
-  if (width === undefined) return 0;
-  let count = 0;
-  let used = 0;
-  for (const [index, { cells }] of places.entries()) {
-    const text = row[index]?.text ?? "";
-    const available = Math.min(cells, Math.max(0, width - used));
-    if (text !== "" && widthUpTo(text, available + 1) > available) count += 1;
-    used += cells + gapCells;
-  }
-  return count;
-};
+const cutIn = (places: ReadonlyArray<PlacedColumn>, row: ReadonlyArray<Cell>): number =>
+  places.filter(({ cells }, index) => cut(row[index]?.text ?? "", cells) !== (row[index]?.text ?? "")).length;
 
 /** Options of a table. */
 export interface TableOptions {
@@ -169,7 +137,7 @@ export const tableText = (
   readonly cut: number;
 } => {
   const moment = terminal.isTTY ? now() : undefined;
-  const line = { colour: terminal.colour, width: terminal.width };
+  const line = { colour: terminal.colour, cuts: terminal.width !== undefined };
   const cells = (chosen: ReadonlyArray<Column>, record: JsonObject): ReadonlyArray<Cell> =>
     chosen.map((column) => cellOf(column, record, moment));
   const places =
@@ -183,7 +151,7 @@ export const tableText = (
   const chosen = places.map(({ column }) => column);
   const rows = records.map((record) => cells(chosen, record));
   const lines = rows.map((row) => lineOf(places, row, line));
-  const cut = terminal.width === undefined ? 0 : rows.reduce((sum, row) => sum + cutIn(places, row, line.width), 0);
+  const cut = line.cuts ? rows.reduce((sum, row) => sum + cutIn(places, row), 0) : 0;
   if (headers && before === undefined && records.length > 0) {
     lines.unshift(
       lineOf(
@@ -198,7 +166,7 @@ export const tableText = (
 
 /** A value after a name, broken between words; below the name where a word is too long for the rest of the line. */
 const besideOrBelow = (value: string, used: number, width: number | undefined): string => {
-  if (width === undefined || widthUpTo(value, width) <= width - used) return value;
+  if (width === undefined) return value;
   const lines = wrapped(value, width - used);
   return lines.every((line) => widthOf(line) <= width - used)
     ? lines.join(`\n${" ".repeat(used)}`)
