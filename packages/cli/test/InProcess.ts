@@ -29,18 +29,22 @@ class RecordingNotes extends Notes {
   }
 }
 
-/** Runs a command line; `columns` makes stdout and stderr a terminal of so many cells. */
+/** Runs a command line; `columns` makes stdout and stderr a terminal of so many cells, `coloured` one with colours. */
 export const inProcess = async (
   home: Home,
   args: ReadonlyArray<string>,
-  options: RunOptions & { readonly columns?: number } = {},
+  options: RunOptions & { readonly columns?: number; readonly coloured?: boolean } = {},
 ): Promise<InProcessRun> => {
   let [stdout, stderr] = ["", ""];
   const env = { ...home.env, ...options.env };
   const directories = directoriesOf("linux", env, home.path);
   const cwd = options.cwd ?? home.path;
-  const { columns } = options;
-  const terminal = terminalOf({ isTTY: columns !== undefined, columns, rows: 1_000 }, env, "never");
+  const { columns, coloured = false } = options;
+  const terminal = terminalOf(
+    { isTTY: columns !== undefined, columns, rows: 1_000 },
+    env,
+    coloured ? "always" : "never",
+  );
   let progress: ReadonlyArray<string> = [];
   const failed = (error: unknown, command?: Parameters<typeof failureOf>[1]): InProcessRun => {
     const failures = (error instanceof SeveralErrors ? error.errors : [error]).map((one) => failureOf(one, command));

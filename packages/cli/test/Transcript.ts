@@ -6,7 +6,7 @@ import { as, makeHome } from "./Bne.ts";
 import { inProcess } from "./InProcess.ts";
 
 /**
- * One command line, split at its spaces. `@60` before it: on a terminal of 60 columns; `<` behind it: its input. Or, behind `#`, the
+ * One command line, split at its spaces. `@60` before it: on a terminal of 60 columns, `@60c` with colours; `<` behind it: its input. Or, behind `#`, the
  * faults of the registry from there on, as JSON. `>`: the requests since the last one.
  */
 export type Line = string;
@@ -17,7 +17,7 @@ export const transcript = async (
   files: Readonly<Record<string, string>>,
   lines: ReadonlyArray<Line>,
   more: Readonly<Record<string, string | undefined>> = {},
-  onStart: (registry: TestRegistry) => void = () => {},
+  onStart: (registry: TestRegistry) => unknown = () => {},
 ): Promise<string> => {
   await using registry = await startRegistry();
   using home = makeHome();
@@ -40,7 +40,7 @@ export const transcript = async (
     },
   );
   chmodSync(home.path, 0o700);
-  onStart(registry);
+  await onStart(registry);
   const env = { ...as(registry, user), ...more };
   const said: Array<string> = [];
   for (const line of lines) {
@@ -58,13 +58,13 @@ export const transcript = async (
       registry.faults.set(JSON.parse(line.slice(1)) as ReadonlyArray<FaultRule>);
       continue;
     }
-    const [, columns, words = "", input] = /^(?:@(\d+) )?(.*?)(?: <(.*))?$/s.exec(line) ?? [];
+    const [, columns, colour, words = "", input] = /^(?:@(\d+)(c)? )?(.*?)(?: <(.*))?$/s.exec(line) ?? [];
     const args = words
       .split(" ")
       .map((word) => word.replaceAll("_", " ").replaceAll("HOST", registry.url).replaceAll("DIR", home.path));
     const { code, stdout, stderr, progress } = await inProcess(home, args, {
       env,
-      ...(columns === undefined ? {} : { columns: Number(columns) }),
+      ...(columns === undefined ? {} : { columns: Number(columns), coloured: colour !== undefined }),
       ...(input === undefined ? {} : { input }),
     });
     said.push(`$ ${line}\n${stdout}`, stderr.replaceAll(/^(?=.)/gm, "! "));

@@ -63,6 +63,11 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       "@80 list --type nothing",
       "@80 list -o json --limit 1 --offset 1",
       "@80 list -o yaml --limit 1",
+      "list --columns name,platformConfig -o csv",
+      "list --status active --page-size 1 --offset 1 -o name",
+      "list --name x* -o yaml",
+      "@80c list --limit 3",
+      "@80c list -o json --limit 1",
     ],
   ],
   [
@@ -101,6 +106,8 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       "versions zzzzzzzzzz",
       "versions word-count@0.9",
       "@80 versions word-count",
+      "@80c get secret",
+      "@80c status long@0.2 secret",
     ],
   ],
   [
@@ -119,6 +126,8 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       "diff secret long@1.0 -o name",
       "diff long@1.0 secret --show-secrets -o json",
       "diff secret nothing",
+      "diff long@1.0 secret",
+      "@80c diff secret long@1.0",
     ],
   ],
   [
@@ -152,6 +161,7 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       "export nothing",
       "export --all --file no/such/file",
       "export --all --file .",
+      "@80 export word-count@0.9",
     ],
   ],
   [
@@ -191,6 +201,31 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       "cache clear",
       "commands -o csv --columns command",
       "commands -o json --jq .[0]",
+      "config get output -o json",
+      "config get output --jq .value",
+      "config get output --columns value",
+      "config get -o json",
+      "config get deadline --deadline 1ms",
+      "config get deadline --deadline 0ms",
+      "config get attempts --attempts 0",
+      "config set pager ",
+      "config get pager",
+      "config set output csv --project",
+      "config set pager cat --project",
+      "config path -o json --jq .[]|[.name,.exists]",
+      "config get output --show-origin -o json",
+      "config set output  --project",
+      "config set output ",
+      "config get output --show-origin",
+      "profile set .x --base-url https://x.example",
+      "profile set one --base-url https://one.example --profile default --color never",
+      "profile set one --deadline 50ms",
+      "profile set one --attempts 7 --wire-format json",
+      "profile use one",
+      "config get profile",
+      "config get --show-origin -o csv",
+      "profile remove one",
+      "config get profile --show-origin",
       "version",
       "version -o name",
       "version -o json --jq .version|type",
@@ -261,6 +296,15 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       "list --all --page-size 3 -o name",
       '#[{"times":1,"fault":{"status":400}}]',
       "list --all --page-size 3 -o name",
+      '#[{"fault":{"contentType":"application/json","body":{"text":"{\\"engines\\":[{\\"name\\":\\"x\\",\\"version\\":\\"1.0\\",\\"type\\":\\"\\\\u202ex\\",\\"description\\":\\"\\\\u001b[31m \\\\udb40\\\\udc01 \\\\ud83d\\\\ude00 \\\\u009b\\\\n- b: c\\"}],\\"pagination\\":{\\"total\\":1}}"}}}]',
+      "list -o yaml",
+      "list -o csv --columns name,type,description",
+      "list -o json",
+      "@80 list -o yaml",
+      "@80 list -o json",
+      "@80 list",
+      "@80 export --all",
+      "@80 raw /engines",
       '#[{"fault":{"status":302,"headers":{"location":"http://localhost:1/"}}}]',
       "list",
       "raw /engines",
@@ -313,6 +357,11 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
         "raw PUT /engines/long --content-type text/plain --input - --jq .code <body",
         "raw POST /engines --field a=1 --accept text/plain --jq .code",
         "raw /engines --input - --jq .code <{}",
+        ...["export --all --file all.ndjson", "versions word-count -o name"].flatMap((line) => [
+          '#[{"times":1,"fault":{"status":400}}]',
+          line,
+        ]),
+        "#[]",
       ].flatMap((line) => [line, ">"]),
       '#[{"times":1,"fault":{"status":400}}]',
       "list -o name --all",
@@ -366,6 +415,7 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       `#${engines(101)}`,
       "list --type nothing",
       "list --status nothing",
+      "list --type a -o name",
       `#${engines(11, "u")}`,
       "list --type nothing",
       `#${engines(10, "u")}`,
@@ -451,6 +501,7 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       "registry statistics --database DIR/db -o json",
       "registry check --database DIR/db",
       "registry check --database DIR/db -o json",
+      "registry check --database DIR/db -o yaml",
       "registry token list --database DIR/db -o csv --columns user,kind,scope,label,state",
       "@60 registry token list --database DIR/db --columns user,scope,label",
       "@44 registry token list --database DIR/db",
@@ -475,6 +526,29 @@ for (const [name, user, lines] of scenarios) {
     expect(said.replaceAll(/[\d.]+ m?s left/g, "TIME left")).toMatchSnapshot(name);
   });
 }
+
+test("what is said of the same secret in two engines, and of a profile that the environment chooses", async () => {
+  const said = await transcript(
+    "bob",
+    {},
+    [
+      "diff secret@1.0 secret@2.0",
+      "diff secret@1.0 secret@2.0 --show-secrets",
+      "profile set one --attempts 2",
+      "profile use one",
+      "config get attempts --show-origin",
+    ],
+    { BYTENITE_PROFILE: "default" },
+    (registry) =>
+      registry.publish("bob", {
+        name: "secret",
+        version: "2.0",
+        platformConfig: { container: "d", username: "u", token: "t0p" },
+        deviceRequirements: {},
+      }),
+  );
+  expect(said).toMatchSnapshot();
+});
 
 test("what is said by credentials", async () => {
   const without = { BYTENITE_TOKEN: undefined };
@@ -503,6 +577,8 @@ test("what is said by credentials", async () => {
     "auth login --token - <local-bob",
     "auth login --with-token --with-api-key <x",
     "auth login --with-api-key <bob-key",
+    "cache clear",
+    "cache clear",
     "auth login --no-keychain <local-bob",
     "auth login --profile other --base-url HOST <local-bob",
     "profile list",
@@ -510,7 +586,7 @@ test("what is said by credentials", async () => {
     "auth logout",
     "auth logout",
   ];
-  expect(await transcript("bob", {}, lines, without)).toMatchSnapshot("stored");
+  expect(await transcript("bob", { "cache/bytenite-engines/kept": "" }, lines, without)).toMatchSnapshot("stored");
   const named = { BYTENITE_TOKEN: "wrong", BYTENITE_API_KEY: " " };
   expect(
     await transcript("bob", {}, ["auth status", "auth login <local-bob", "auth logout", "auth token", "list"], named),

@@ -14,7 +14,7 @@ import { styled, type Style } from "../terminal/Terminal.ts";
 export const run = async (invocation: Invocation): Promise<number> => {
   const { signal, notes, stdout, terminal } = invocation;
   const tags = [positional(invocation, 0), positional(invocation, 1)] as const;
-  let equal = true;
+  let equal: boolean;
   const shape: Shape = {
     columns: [
       { path: "field", kind: "text" },

@@ -23,8 +23,10 @@ interface Plan {
   readonly several: boolean;
   readonly filtered: boolean;
   readonly wanted: (engine: Engine) => boolean;
-  /** Engines to skip of those that are wanted, and to show at most. */
   readonly offset: number;
+  /** The part of the offset that the server skips: filters come before it. */
+  readonly serverOffset: number;
+  /** Engines to show, at most. */
   readonly most: number;
   readonly pages: PageOptions;
 }
@@ -39,18 +41,22 @@ const planOf = (invocation: Invocation): Plan => {
   const everything = isOn(invocation, "all") || filtered;
   const limit = numberOf(invocation, "limit");
   const size = numberOf(invocation, "page-size");
+  const several = everything || limit !== undefined;
+  const offset = numberOf(invocation, "offset") ?? 0;
+  const most = limit ?? Infinity;
   const own = everything ? largePage : limit === undefined ? undefined : Math.min(limit, maxPage);
   return {
-    several: everything || limit !== undefined,
+    several,
     filtered,
     wanted: matches(filter),
-    offset: numberOf(invocation, "offset") ?? 0,
-    most: limit ?? Infinity,
+    offset,
+    serverOffset: filtered ? 0 : offset,
+    most,
     pages: {
       size: size ?? own,
       // Engines that a limit asks for are asked for by the page; of any other number the server has its say.
       isSizeOurs: size === undefined && everything,
-      ahead: filtered ? Infinity : everything || limit !== undefined ? (limit ?? Infinity) : 0,
+      ahead: filtered ? Infinity : several ? most : 0,
     },
   };
 };
@@ -85,7 +91,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
   if (plan.several) keepHeapSmall();
   const client = await clientOf(invocation);
   const params: Required<Omit<ListParams, "limit" | "pagination">> = {
-    offset: plan.filtered ? 0 : plan.offset,
+    offset: plan.serverOffset,
     isPublic: isOn(invocation, "public"),
     orderBy: textOf(invocation, "order-by"),
   };
@@ -95,8 +101,9 @@ export const run = async (invocation: Invocation): Promise<number> => {
     const engines = chosen(plan, so, page.engines);
     for (const piece of inPieces(engines)) await writer.write(piece.map((engine) => listedRecord(engine, showSecrets)));
     notes.progress(`page ${page.pages}, ${page.read} of ${page.pagination?.total ?? "?"} engines`);
-    so.more ||= page.pagination?.hasNext === true && (!plan.several || so.shown >= plan.most);
-    if (!plan.several || so.shown >= plan.most) break;
+    if (plan.several && so.shown < plan.most) continue;
+    so.more ||= page.pagination?.hasNext === true;
+    break;
   }
   notes.progress(undefined);
   await writer.end();
@@ -106,17 +113,15 @@ export const run = async (invocation: Invocation): Promise<number> => {
 
 /** The engines of a page that are shown. */
 const chosen = (plan: Plan, so: Progress, engines: ReadonlyArray<Engine>): ReadonlyArray<Engine> => {
-  const wanted = plan.filtered ? engines.filter((engine) => plan.wanted(engine)) : engines;
-  if (plan.filtered && so.matched === 0) {
-    for (const { type, status } of engines) {
-      if (type !== "" && so.seen.type.size < maxSeen) so.seen.type.add(type);
-      if (status !== "" && so.seen.status.size < maxSeen) so.seen.status.add(status);
-    }
+  const wanted = engines.filter(plan.wanted);
+  for (const { type, status } of engines) {
+    if (type !== "" && so.seen.type.size < maxSeen) so.seen.type.add(type);
+    if (status !== "" && so.seen.status.size < maxSeen) so.seen.status.add(status);
   }
-  const skipped = plan.filtered ? Math.max(0, plan.offset - so.matched) : 0;
+  const skipped = Math.max(0, plan.offset - plan.serverOffset - so.matched);
   so.matched += wanted.length;
   const shown = wanted.slice(skipped, skipped + plan.most - so.shown);
-  so.more ||= shown.length < wanted.length - Math.min(skipped, wanted.length);
+  so.more ||= skipped + shown.length < wanted.length;
   so.shown += shown.length;
   return shown;
 };
@@ -133,10 +138,10 @@ const endOf = (plan: Plan, { last, matched, more }: Progress): ListEnd => {
 };
 
 /** Notes omitted engines, and whether bne filtered. */
-const remark = (invocation: Invocation, plan: Plan, { last, shown, more, seen }: Progress): void => {
+const remark = (invocation: Invocation, plan: Plan, { last, matched, shown, more, seen }: Progress): void => {
   const { notes } = invocation;
   const total = last?.pagination?.total;
-  const read = (plan.filtered ? 0 : plan.offset) + (last?.read ?? 0);
+  const read = plan.serverOffset + (last?.read ?? 0);
   const lacks = !more && total !== undefined && read < total;
   const how = isOn(invocation, "all") ? "without --limit all are shown" : "--all shows the rest";
   if (more && plan.filtered) {
@@ -155,7 +160,7 @@ const remark = (invocation: Invocation, plan: Plan, { last, shown, more, seen }:
     notes.note(`${read} of ${total} engines; the server says that no more follow.`, { shown, total });
   } else if (plan.filtered) {
     const of = lacks ? `${read} engines read of ${total}` : `${total ?? "?"} engines`;
-    const missing = unseen(invocation, seen);
+    const missing = matched === 0 ? unseen(invocation, seen) : undefined;
     notes.note(
       `${shown} of ${of} match; bne filters them, not the server.${missing === undefined ? "" : ` ${missing}`}`,
       { shown },

@@ -6,7 +6,7 @@ import type { RecordWriter, Shape, Write } from "./Shape.ts";
 
 /** A value as YAML. Text that a terminal would act upon is quoted, because only quoted text can carry escapes. */
 export const yamlOf = (value: JsonValue): string => {
-  const document = new Document(value, { aliasDuplicateObjects: false });
+  const document = new Document(value);
   visit(document, {
     Scalar: (_, node) => {
       if (isScalar(node) && typeof node.value === "string" && safeText(node.value) !== node.value) {
@@ -14,7 +14,7 @@ export const yamlOf = (value: JsonValue): string => {
       }
     },
   });
-  const text = document.toString({ lineWidth: 0, flowCollectionPadding: true });
+  const text = document.toString({ lineWidth: 0 });
   // The library leaves many of them as they are. Above the first plane YAML has an escape of its own.
   return safeLines(
     text.replaceAll(/[\u{10000}-\u{10ffff}]/gu, (char) =>
