@@ -1,9 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { migrate } from "../src/api/Migrations.ts";
+import { ensureUser } from "../src/manage/Accounts.ts";
+import { backUp, restore } from "../src/manage/Backup.ts";
+import { publishAll } from "../src/manage/Engines.ts";
 import { startRegistryServer } from "../src/node/Registry.ts";
+import { openSqlite } from "../src/node/SqliteFile.ts";
 import { archiveOf, hashOf } from "@bytenite-engines/test-kit/archives";
 import { send } from "./archives.ts";
 import { run, serve } from "./process.ts";
@@ -97,3 +102,23 @@ test.skipIf(!mounts())(
     }
   },
 );
+
+test.skipIf(!mounts())("a restore that finds the disk full leaves nothing of a new database", async () => {
+  await onSmallDisk(async (directory) => {
+    const roomy = await mkdtemp(join(tmpdir(), "registry-roomy-"));
+    const backup = join(roomy, "backup.sqlite");
+    const file = openSqlite(join(roomy, "engines.sqlite"));
+    await migrate(file.port, 0);
+    const engines = Array.from({ length: 50 }, (_, index) => ({
+      name: `e-${index}`,
+      version: "0.1",
+      description: "x".repeat(60_000),
+    }));
+    await publishAll(file, ensureUser(file, "carol", 0), engines, undefined, 0);
+    await backUp(file.database, backup);
+    file.close();
+    await expect(restore(backup, join(directory, "restored.sqlite"))).rejects.toThrow("disk is full");
+    expect(await readdir(directory)).toEqual([]);
+    await rm(roomy, { recursive: true });
+  });
+});

@@ -117,7 +117,7 @@ export const archivesIn = async (
       const name = Object.values(extensions)
         .map((extension) => nameOf(hash) + extension)
         .find((candidate) => names.has(candidate));
-      if (hash === "" || name === undefined) return undefined;
+      if (name === undefined) return undefined;
       const path = join(folder, name);
       try {
         const { archive, mediaType, manifest } = await storeArchive(
@@ -127,9 +127,11 @@ export const archivesIn = async (
         stored.push(archive.key);
         if (archive.hash !== hash) throw new TransferError(`${path}: its SHA-256 is ${archive.hash}, not ${hash}`);
         const isSealed = (parseManifest(manifest, manifestName).platformConfig?.token ?? "") !== "";
-        if (isSealed && box === undefined)
-          throw new TransferError(`${path}: it has a secret: set BYTENITE_REGISTRY_KEY`);
-        const kept = isSealed && box !== undefined ? await sealDataKey(archive, box) : archive;
+        let kept = archive;
+        if (isSealed) {
+          if (box === undefined) throw new TransferError(`${path}: it has a secret: set BYTENITE_REGISTRY_KEY`);
+          kept = await sealDataKey(archive, box);
+        }
         return (engineId, at) => [
           addArchive({ ...kept, mediaType, isSealed }, engineId, at),
           releaseOthers(kept.key, at),

@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readlinkSync, statSync } from "node:fs";
 import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
@@ -9,8 +10,16 @@ import { migrate } from "../api/Migrations.ts";
 import { beginArchive } from "../archive/ArchiveStore.ts";
 import { makeArchiveFolder, nodeSha256 } from "../node/ArchiveFolder.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
-import { addCredential, ensureUser, listCredentials, listUsers, revokeCredential, userOf } from "./Accounts.ts";
-import { backUp, BackupError, restore } from "./Backup.ts";
+import {
+  addCredential,
+  ensureUser,
+  listCredentials,
+  listUsers,
+  noteChange,
+  revokeCredential,
+  userOf,
+} from "./Accounts.ts";
+import { backUp, BackupError, restore, type Revival } from "./Backup.ts";
 import { checkDatabase } from "./Check.ts";
 import { seedTrial } from "./Trial.ts";
 
@@ -28,6 +37,8 @@ afterAll(async () => {
   file.close();
   await rm(directory, { recursive: true, force: true });
 });
+
+const noted = (opened: SqliteFile, action: string): void => opened.transaction((run) => noteChange(run, 4, action, ""));
 
 const enginesIn = (path: string): ReadonlyArray<number> => {
   const opened = openSqlite(path);
@@ -136,6 +147,112 @@ test("a revoked token of a user whom the backup does not have stays revoked, wit
   opened.close();
 });
 
+test("a restore leaves revoked and disabled what is, keeps the audit trail, and notes itself there", async () => {
+  const [backup, target] = [join(directory, "before.sqlite"), join(directory, "changed.sqlite")];
+  const opened = openSqlite(target);
+  await migrate(opened.port, 0);
+  for (const [at, name] of ["carol", "dave"].entries()) {
+    await addCredential(opened, ensureUser(opened, name, 1), "token", `token-of-${name}`, at);
+  }
+  const [ended = "", kept = ""] = listCredentials(opened).map(({ id }) => id);
+  await addCredential(opened, userOf(opened, "dave"), "configured", "configured-for-dave", 3);
+  noted(opened, "in the backup, too");
+  await backUp(opened.database, backup);
+  noted(opened, "later");
+  revokeCredential(opened, ended, 7);
+  opened.transaction((run) => run("UPDATE users SET disabled_at = 8 WHERE name = 'dave'"));
+  expect(await restore(backup, target)).toEqual({ users: 2, engines: 0, keptAudit: 2 });
+  const credentials = () => listCredentials(opened).map(({ id, kind, revokedAt }) => [id, kind, revokedAt?.getTime()]);
+  const configured = [expect.any(String), "configured", undefined];
+  expect(credentials()).toEqual([[ended, "token", 7], [kept, "token", undefined], configured]);
+  const disabled = { sql: "SELECT name, disabled_at FROM users WHERE disabled_at IS NOT NULL", values: [] };
+  expect(opened.rows(disabled)).toEqual([{ name: "dave", disabled_at: 8 }]);
+  expect(await restore(backup, target, { revokeAll: true })).toEqual({ users: 2, engines: 0, keptAudit: 3 });
+  expect(credentials()).toEqual([[ended, "token", 7], [kept, "token", expect.any(Number)], configured]);
+  const trail = opened.rows({ sql: "SELECT action, detail FROM audit ORDER BY number", values: [] });
+  expect(trail.map(({ action, detail }) => [action, JSON.parse(String(detail))])).toEqual([
+    ["in the backup, too", {}],
+    ["later", {}],
+    ["revoke credential", {}],
+    ["restore database", { revokeAll: false, keptAudit: 2 }],
+    ["restore database", { revokeAll: true, keptAudit: 3 }],
+  ]);
+  opened.close();
+  expect(await checkDatabase(target)).toEqual([]);
+});
+
+test("before a restore is told what would be valid again, though it may have been revoked since", async () => {
+  vi.useFakeTimers({ toFake: ["Date"], now: 1_000 });
+  onTestFinished(() => void vi.useRealTimers());
+  const [source, backup] = [join(directory, "credentials.sqlite"), join(directory, "of-credentials.sqlite")];
+  const opened = openSqlite(source);
+  await migrate(opened.port, 0);
+  const erin = ensureUser(opened, "erin", 20);
+  for (const [at, kind] of (["token", "api-key", "token", "token", "configured"] as const).entries()) {
+    await addCredential(opened, erin, kind, `${at}-of-erin`, at);
+  }
+  opened.transaction((run) => {
+    run("UPDATE credentials SET expires_at = 1001 WHERE created_at = 1");
+    run("UPDATE credentials SET expires_at = 1000 WHERE created_at = 2");
+    run("UPDATE credentials SET revoked_at = 40 WHERE created_at = 3");
+  });
+  await backUp(opened.database, backup);
+  opened.close();
+  const made = async (name: string): Promise<string> => {
+    const path = join(directory, name);
+    const other = openSqlite(path);
+    await migrate(other.port, 0);
+    other.close();
+    return path;
+  };
+  const empty = join(directory, "empty.sqlite");
+  await writeFile(empty, "");
+  const told = async (target: string, revokeAll: boolean): Promise<ReadonlyArray<unknown>> => {
+    const calls: Array<unknown> = [];
+    const onRevival = async ({ lastChange, live }: Revival): Promise<void> =>
+      void calls.push([lastChange.getTime(), live.map(({ createdAt }) => createdAt.getTime())]);
+    await restore(backup, target, { onRevival, revokeAll });
+    return calls;
+  };
+  // Good are the first one, and the second one for a millisecond.
+  expect([await told(source, false), await told(source, true)]).toEqual([[], []]);
+  expect(await told(await made("made-again.sqlite"), false)).toEqual([[40, [0, 1]]]);
+  expect(await told(await made("made-anew.sqlite"), true)).toEqual([]);
+  for (const nowhere of [join(directory, "new.sqlite"), empty]) {
+    expect(await told(nowhere, true)).toEqual([[40, []]]);
+  }
+  expect(await told(join(directory, "newer.sqlite"), false)).toEqual([[40, [0, 1]]]);
+});
+
+test("a database of something else is not replaced", async () => {
+  const [backup, other] = [join(directory, "of-engines.sqlite"), join(directory, "bookmarks.sqlite")];
+  await backUp(file.database, backup);
+  const opened = new DatabaseSync(other);
+  opened.exec("CREATE TABLE bookmarks (url TEXT); CREATE TABLE folders (name TEXT)");
+  const bytes = await readFile(other);
+  await expect(restore(backup, other)).rejects.toThrow("database of something else");
+  expect(await readFile(other)).toEqual(bytes);
+  opened.close();
+});
+
+const filesOpen = (): number =>
+  readdirSync("/proc/self/fd").filter((name) => {
+    const link = `/proc/self/fd/${name}`;
+    return existsSync(link) && readlinkSync(link).startsWith(directory);
+  }).length;
+
+test.runIf(existsSync("/proc/self/fd"))("no backup, restore or check leaves a file open", async () => {
+  const [path, target] = [join(directory, "closed-again.sqlite"), join(directory, "restored.sqlite")];
+  const before = filesOpen();
+  expect(before).toBeGreaterThan(0);
+  for (let round = 0; round < 2; round++) {
+    await backUp(file.database, path);
+    await restore(path, target);
+    expect(await checkDatabase(target)).toEqual([]);
+  }
+  expect(filesOpen()).toBe(before);
+});
+
 test("a check names a schema that cannot be read, and throws where there is no file", async () => {
   const path = join(directory, "garbage.sqlite");
   await backUp(file.database, path);
@@ -152,11 +269,22 @@ test("a file that is not there is not made by reading it", async () => {
 
 test("a backup is one file that holds everything, and replaces the one before", async () => {
   const path = join(directory, "backup.sqlite");
-  for (let round = 0; round < 2; round++) expect(await backUp(file.database, path)).toEqual({ users: 2, engines: 8 });
+  for (let round = 0; round < 2; round++) {
+    // What is left of a backup that was killed, and of another file of this name.
+    for (const end of [".partial", "-wal", "-shm"]) await writeFile(path + end, "left behind");
+    expect(await backUp(file.database, path)).toEqual({ users: 2, engines: 8 });
+  }
   expect((await readdir(directory)).filter((name) => name.startsWith("backup"))).toEqual(["backup.sqlite"]);
+  expect(((await stat(path)).mode & 0o777).toString(8)).toBe("600");
+  // It is read where nothing can be written, and a restore leaves it as it is.
+  const copy = openSqlite(path, { readOnly: true });
+  expect(copy.rows({ sql: "PRAGMA journal_mode", values: [] })).toEqual([{ journal_mode: "delete" }]);
+  copy.close();
+  const bytes = await readFile(path);
   const target = join(directory, "target.sqlite");
   expect(await restore(path, target)).toEqual({ users: 2, engines: 8, keptAudit: 0 });
   expect(enginesIn(target)).toEqual([5, 3]);
+  expect(await readFile(path)).toEqual(bytes);
 });
 
 test("a backup with a page that was overwritten is refused, wherever the page is, and the target stays as it was", async () => {

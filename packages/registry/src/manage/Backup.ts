@@ -59,9 +59,10 @@ export const backUp = async (
   try {
     createPrivate(partial);
     await backup(database, partial, { rate: pagesPerStep });
-    const summary = checked(partial);
-    const copy = openSqlite(partial, { readOnly: true });
+    const copy = openSqlite(partial, { selfContained: true });
+    let summary: BackupSummary;
     try {
+      summary = contentsOf(copy, partial);
       const problems = await copyArchives(copy, { folder: archives, box }, archivesOf(path));
       if (problems.length > 0) throw new BackupError(firstOf(problems));
       await synced(partial);
@@ -148,7 +149,7 @@ const lastChangeOf = (file: SqliteFile): Date => {
       UNION ALL SELECT max(updated_at) FROM engines)`,
     values: [],
   });
-  return new Date(Number(row?.["at"] ?? 0));
+  return new Date(Number(row?.["at"]));
 };
 
 /** Configured tokens depend on the configuration, not on a backup. */
@@ -365,15 +366,6 @@ const unusable = (error: unknown, path: string): BackupError =>
     error instanceof SqlDumpError ? error.message : `${path} cannot be read as a backup: ${(error as Error).message}`,
     { cause: error },
   );
-
-const checked = (path: string): BackupSummary => {
-  const file = openSqlite(path, { selfContained: true });
-  try {
-    return contentsOf(file, path);
-  } finally {
-    file.close();
-  }
-};
 
 /** Contents of a database. Throws BackupError if it is damaged or not a registry's. */
 const contentsOf = (file: SqliteFile, path: string): BackupSummary => {
