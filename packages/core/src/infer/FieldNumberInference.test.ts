@@ -127,14 +127,80 @@ test("a field that only the protobuf has is kept, after a second response showed
   });
 });
 
-const statusOf = (engineId: string) =>
-  create(EngineMessageSchema, {
-    engineId,
-    engineTag: "zipper@0.1",
-    engineStatus: "active",
-    engineLink: "https://f/a.zip",
-    engineData: new Uint8Array([1]),
-  });
+const whole = {
+  engineTag: "zipper@0.1",
+  engineStatus: "active",
+  engineLink: "https://f/a.zip",
+  engineData: new Uint8Array([1]),
+};
+const statusOf = (engineId: string) => create(EngineMessageSchema, { engineId, ...whole });
+
+test.for<[what: string, pairs: ReadonlyArray<readonly [unknown: number, engineId: string]>, known: object | undefined]>(
+  [
+    [
+      "the next one that has it",
+      [
+        [77, "1"],
+        [77, "2"],
+      ],
+      [77],
+    ],
+    [
+      "no other one",
+      [
+        [77, "1"],
+        [78, "2"],
+      ],
+      undefined,
+    ],
+    [
+      "the one after that",
+      [
+        [77, "1"],
+        [78, "2"],
+        [78, "3"],
+      ],
+      [78],
+    ],
+    [
+      "none after one without it",
+      [
+        [77, "1"],
+        [0, "2"],
+        [77, "3"],
+      ],
+      [],
+    ],
+    [
+      "the next one after that",
+      [
+        [77, "1"],
+        [0, "2"],
+        [77, "3"],
+        [77, "4"],
+      ],
+      [77],
+    ],
+  ],
+)("without a time of change, an unknown number is believed by %s", ([, pairs, known]) => {
+  const inference = new FieldNumberInference();
+  for (const [no, engineId] of pairs) {
+    const hidden = no === 0 ? {} : { "bytenite.developer.EngineMessage": [text(no, `x${engineId}`)] };
+    compare(inference, EngineMessageSchema, foreignServer({}, hidden), statusOf(engineId));
+  }
+  expect(inference.profile(origin, 0).messages["bytenite.developer.EngineMessage"]?.unknown).toEqual(known);
+});
+
+test("a time of change counts for the messages inside, too", () => {
+  const server = foreignServer({}, { "bytenite.common.PlatformConfig": [text(77, "new")] });
+  const known = (sent: MessageShape<typeof EngineSchema>) => {
+    const inference = new FieldNumberInference();
+    for (let call = 0; call < 2; call++) compare(inference, EngineSchema, server, sent);
+    return inference.profile(origin, 0).messages["bytenite.common.PlatformConfig"]?.unknown;
+  };
+  expect(known(trainer)).toEqual([77]);
+  expect(known(create(EngineSchema, { ...trainer, updatedAt: undefined }))).toBeUndefined();
+});
 
 test("without a time of change, a field is the server's own once a response that differs in both formats has it", () => {
   const servers = ["one", "two"].map((value) =>
@@ -208,15 +274,36 @@ test("replicas that lack some of the fields do not make a number foreign", () =>
   expect(read(inference, EngineSchema, swapped, zipper)).toEqual(zipper);
 });
 
-test("a response of more different numbers than any message has is not taken in", () => {
-  const many = Array.from({ length: 1000 }, (_, index) => ({
-    no: index + 100,
+/** A server with so many unknown numbers in the status of an engine, from this one on. */
+const strange = (from: number, count: number) => {
+  const numbers = Array.from({ length: count }, (_, index) => ({
+    no: from + index,
     wireType: WireType.Varint,
     data: new Uint8Array([1]),
   }));
+  return foreignServer({}, { "bytenite.developer.EngineMessage": numbers });
+};
+const tagged = (engineTag: string) => create(EngineMessageSchema, { engineTag });
+
+test("the messages of a type have 512 different numbers at most, together with earlier ones", () => {
   const inference = new FieldNumberInference();
-  compare(inference, EngineSchema, foreignServer({}, { "bytenite.engine.Engine": many }), zipper);
-  expect(inference.profile(origin, 0).messages).toEqual({});
+  const taken = ([from, count]: readonly [number, number]) =>
+    compare(inference, EngineMessageSchema, strange(from, count), tagged("a"));
+  expect([[100, 512] as const, [100, 511] as const].map(taken)).toEqual([false, true]);
+  const later = new FieldNumberInference();
+  for (const server of [strange(100, 300), strange(100, 300)])
+    compare(later, EngineMessageSchema, server, create(EngineMessageSchema, { engineId: "i", ...whole }));
+  const all = create(EngineMessageSchema, { engineId: "j", ...whole });
+  compare(later, EngineMessageSchema, strange(100, 300), all);
+  const fits = [strange(500, 208), strange(500, 207)].map((server) => compare(later, EngineMessageSchema, server, all));
+  expect(fits).toEqual([false, true]);
+});
+
+test("256 messages of a type are read of one response", () => {
+  const engines = Array.from({ length: 257 }, (_, at) => ({ id: `${at}`, createdAt: { seconds: 1n } }));
+  const inference = new FieldNumberInference();
+  compare(inference, EngineListResponseSchema, ours, create(EngineListResponseSchema, { engines }));
+  expect(inference.profile(origin, 0).messages["bytenite.engine.Engine"]?.compared).toBe(256);
 });
 
 /** A client whose middleware infers; `json` may differ from request to request. */
@@ -274,36 +361,45 @@ const answer = (format: Format | undefined, status = 200, path = "/v1/dev/engine
 };
 const changed = ["bytenite.engine.Engine: /v1/dev/engines/zipper changed while it was read"];
 
-test.for<[what: string, answers: ReadonlyArray<HttpResponse | undefined>, misfits: ReadonlyArray<string>]>([
+test.for<
+  [what: string, answers: ReadonlyArray<HttpResponse | undefined>, misfits: ReadonlyArray<string>, isCompared?: boolean]
+>([
   ["three good responses", [answer("protobuf"), answer("json"), answer("protobuf")], []],
   ["JSON without a type", [answer("protobuf"), answer(undefined), answer("protobuf")], []],
   ["no first response", [undefined, answer("json")], []],
   ["an error first", [answer("protobuf", 500), answer("json")], []],
   ["no protobuf first", [answer("json"), answer("json")], []],
   ["no engine", [answer("protobuf"), answer("json", 404)], []],
+  [
+    "no JSON at all",
+    [answer("protobuf"), { ...answer("json"), bytes: new Uint8Array() }, answer("protobuf")],
+    [],
+    false,
+  ],
   ["no last response", [answer("protobuf"), answer("json"), undefined], changed],
   ["an error last", [answer("protobuf"), answer("json"), answer("protobuf", 500)], changed],
   ["no protobuf last", [answer("protobuf"), answer("json"), answer("json")], changed],
-])("with %s the JSON is handed out, and compared where there is protobuf twice", async ([, answers, misfits]) => {
-  const inference = new FieldNumberInference();
-  const asked: Array<string> = [];
-  const got = await inference.middleware(
-    { url: `${origin}/v1/dev/engines/zipper`, method: "GET", headers: {} },
-    ({ headers }) => {
-      const next = answers[asked.length];
-      asked.push(headers["accept"] ?? "");
-      return next === undefined ? Promise.reject(new Error("no connection")) : Promise.resolve(next);
-    },
-  );
-  expect(got).toBe(answers[1]);
-  expect(asked).toEqual(
-    ["protobuf", "json", "protobuf"].slice(0, answers.length).map((format) => mediaTypeOf(format as Format)),
-  );
-  expect(inference.misfits).toEqual(misfits);
-  expect("bytenite.engine.Engine" in inference.profile(origin, 0).messages).toBe(
-    misfits.length === 0 && answers.length === 3,
-  );
-});
+])(
+  "with %s the JSON is handed out, and compared where there is protobuf twice",
+  async ([, answers, misfits, isCompared = misfits.length === 0 && answers.length === 3]) => {
+    const inference = new FieldNumberInference();
+    const asked: Array<string> = [];
+    const got = await inference.middleware(
+      { url: `${origin}/v1/dev/engines/zipper`, method: "GET", headers: {} },
+      ({ headers }) => {
+        const next = answers[asked.length];
+        asked.push(headers["accept"] ?? "");
+        return next === undefined ? Promise.reject(new Error("no connection")) : Promise.resolve(next);
+      },
+    );
+    expect(got).toBe(answers[1]);
+    expect(asked).toEqual(
+      ["protobuf", "json", "protobuf"].slice(0, answers.length).map((format) => mediaTypeOf(format as Format)),
+    );
+    expect(inference.misfits).toEqual(misfits);
+    expect("bytenite.engine.Engine" in inference.profile(origin, 0).messages).toBe(isCompared);
+  },
+);
 
 test.for([
   ["POST", "/v1/dev/engines"],

@@ -4,8 +4,7 @@ import type { Middleware } from "../ClientOptions.ts";
 import { endpoints, matchPath } from "../Endpoint.ts";
 import { formatOf, mediaTypeOf, type Format } from "../MediaType.ts";
 import { engineCodec } from "../client/EngineCodec.ts";
-import { decodeBody } from "../Reading.ts";
-import { defaultReadLimits } from "../ReadLimits.ts";
+import { attempted, defaultReadLimits, parseJson } from "../ReadLimits.ts";
 import type { HttpResponse, HttpRequest } from "../Transport.ts";
 import { sameBytes, sameMessage } from "../verify/FieldMatch.ts";
 import { noEvidence, type Evidence } from "./Evidence.ts";
@@ -80,10 +79,10 @@ export class FieldNumberInference {
       this.#evidence = fit.evidence;
       return;
     }
-    const both = pending && this.#both(schema, pending, bytes, json);
-    if (pending !== undefined && both?.foreign.length === 0 && !fit.blind) {
+    if (pending !== undefined && !fit.blind) {
+      const both = this.#both(schema, pending, bytes, json);
       const isAnother = !sameBytes(bytes, pending.bytes) && !sameMessage(schema, json, pending.message);
-      if (isAnother || fit.dated) {
+      if (both?.foreign.length === 0 && (isAnother || fit.dated)) {
         this.#evidence = both.evidence;
         return;
       }
@@ -105,14 +104,6 @@ const pastCaches = (request: HttpRequest, format: Format): HttpRequest => ({
 const isProtobuf = ({ status, headers }: HttpResponse): boolean =>
   status === 200 && formatOf(headers.get("content-type")) === "protobuf";
 
-const jsonOf = <D extends DescMessage>(schema: D, answer: HttpResponse): MessageShape<D> | undefined => {
-  try {
-    const contentType = answer.headers.get("content-type") ?? undefined;
-    const body = { contentType, status: answer.status, bytes: answer.bytes, isRequired: true };
-    const { format, message } = decodeBody(engineCodec, schema, undefined, body, defaultReadLimits, undefined);
-    return format === "json" ? (message as MessageShape<D>) : undefined;
-  } catch {
-    // The client reports it.
-    return undefined;
-  }
-};
+/** Undefined for what is no such JSON: the client reports it. */
+const jsonOf = (schema: DescMessage, { bytes }: HttpResponse): Message | undefined =>
+  attempted(() => engineCodec.readJson(schema, parseJson(bytes, defaultReadLimits), defaultReadLimits).message, true);

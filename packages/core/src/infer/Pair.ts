@@ -49,9 +49,9 @@ export const addPair = (evidence: Evidence, root: DescMessage, bytes: Uint8Array
       const before = evidenceOf(added, message);
       let known = before;
       for (const record of records) {
-        if (record.wire.size > maxNumbers) return undefined;
+        if (new Set([...known.numbers, ...record.wire.keys()]).size > maxNumbers) return undefined;
         const next = withRecord(known, message, record.wire, record.values, allowed);
-        if (next === undefined || next.numbers.size > maxNumbers) return undefined;
+        if (next === undefined) return undefined;
         known = next;
       }
       const numbering = solve(message, known);
@@ -66,7 +66,7 @@ export const addPair = (evidence: Evidence, root: DescMessage, bytes: Uint8Array
         blind ||= undated.some(({ wire }) => couldBeUnseen(message, known, wire.get(number)));
       }
       for (const { field, number } of numbering.confirmed.values()) {
-        for (const record of records) if (!within(field, number, record, inner)) return undefined;
+        for (const record of records) inner.push(...within(field, number, record));
       }
     }
     level = inner;
@@ -84,24 +84,19 @@ const byType = (records: ReadonlyArray<Record>): ReadonlyArray<ReadonlyArray<Rec
   return [...groups.values()];
 };
 
-/** Adds the messages of a field; false when its values are not messages. */
-const within = (field: DescField, number: number, record: Record, inner: Array<Record>): boolean => {
-  if (field.message === undefined || !isPlain(field.message)) return true;
-  const { message } = field;
-  const value = record.values[field.localName] as Values | ReadonlyArray<Values> | undefined;
-  const payloads = (record.wire.get(number) ?? []).map(({ data }) => data);
-  if (value === undefined) return true;
-  const parts = Array.isArray(value)
-    ? (value as ReadonlyArray<Values>)
-        .slice(0, maxRecordsPerPair)
-        .map((values, index) => ({ values, payloads: payloads.slice(index, index + 1) }))
-    : [{ values: value as Values, payloads }];
-  for (const { values, payloads } of parts) {
+/** The messages of a field whose number is certain. */
+const within = (field: DescField, number: number, { wire, values, dated }: Record): ReadonlyArray<Record> => {
+  const { message, localName } = field;
+  const value = values[localName] as Values | ReadonlyArray<Values> | undefined;
+  if (message === undefined || !isPlain(message) || value === undefined) return [];
+  const payloads = (wire.get(number) ?? []).map(({ data }) => data);
+  const recordOf = (values: Values, payloads: ReadonlyArray<Uint8Array>): ReadonlyArray<Record> => {
     const wire = tryWireFields(payloads);
-    if (wire === undefined) return false;
-    inner.push({ message, wire, values, dated: record.dated || isDated(message, values) });
-  }
-  return true;
+    return wire === undefined ? [] : [{ message, wire, values, dated: dated || isDated(message, values) }];
+  };
+  if (!Array.isArray(value)) return recordOf(value as Values, payloads);
+  const items = (value as ReadonlyArray<Values>).slice(0, maxRecordsPerPair);
+  return items.flatMap((item, index) => recordOf(item, payloads.slice(index, index + 1)));
 };
 
 /** Whether both forms are of the same state, by the time of the last change. */

@@ -4,8 +4,12 @@ import { EngineListResponseSchema, EngineSchema } from "@bytenite-engines/proto"
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { message } from "../../test/verify/Arbitrary.ts";
-import { foreignServer } from "../../test/verify/ForeignServer.ts";
-import { profileReader } from "./ProfileReader.ts";
+import { FieldDescriptorProto_Type as Type } from "@bufbuild/protobuf/wkt";
+import { foreignServer, type ForeignServer } from "../../test/verify/ForeignServer.ts";
+import { origin } from "../../test/verify/Reading.ts";
+import { trainer } from "../../test/verify/Samples.ts";
+import { FieldNumberInference } from "./FieldNumberInference.ts";
+import { fieldNumbers, profileReader } from "./ProfileReader.ts";
 import { defaultReadLimits, LimitExceeded } from "../ReadLimits.ts";
 import { encodingsOf } from "../verify/FieldMatch.ts";
 import type { Numbering } from "./Solution.ts";
@@ -103,4 +107,24 @@ test("a foreign field is kept as it came, also inside a message", () => {
   const bytes = listOf(engine.finish());
   expect(readList(bytes)?.engines[0]?.$unknown).toHaveLength(1);
   expect(readList(bytes)).toEqual(plainly(bytes));
+});
+
+/** What a pair of a server shows. */
+const shown = (server: ForeignServer) => {
+  const inference = new FieldNumberInference();
+  inference.add(EngineSchema, server.protobuf(EngineSchema, trainer), trainer);
+  return fieldNumbers(inference.profile(origin, 0));
+};
+
+test.for<[what: string, server: ForeignServer, areOther: boolean]>([
+  ["our numbers", ours, false],
+  ["one other number", foreignServer({ "bytenite.common.DeviceRequirements": { min_cpu: 9 } }), true],
+  ["one other encoding", foreignServer({}, {}, { "bytenite.engine.Engine": { revision: Type.SINT32 } }), true],
+])("a profile of %s says whether they are other ones", ([, server, areOther]) => {
+  expect(shown(server).areOther).toBe(areOther);
+});
+
+test.for([255, 256, 257, 300])("the number %d is read", (revision) => {
+  const server = foreignServer({ "bytenite.engine.Engine": { revision } });
+  expect(shown(server).read(EngineSchema, server.protobuf(EngineSchema, trainer))).toEqual(trainer);
 });

@@ -28,7 +28,7 @@ test.for<[name: string, changed: Uint8Array]>([
   ["a field at another number", bytesOf({ link: link(2), hash: "", owner: zipper.hash }, { hash: "another" })],
   ["an item more", bytesOf({ link: link(2) }, {}, { hash: "another" })],
   ["another order", bytesOf({ hash: "another" }, { link: link(2) })],
-  ["another wire type", new Uint8Array([0x0d, 0, 0, 0, 0])],
+  ["another wire type", new Uint8Array([0x08, 0, 0x08, 0])],
   ["no protobuf", new Uint8Array([0x0a, 0x7f])],
   ["nothing", new Uint8Array()],
 ])("%s is a change", ([, changed]) => {

@@ -1,8 +1,8 @@
-import { create, ScalarType } from "@bufbuild/protobuf";
+import { create, ScalarType, type DescField } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { EngineMessageSchema } from "@bytenite-engines/proto";
+import { EngineMessageSchema, PaginatedResponseSchema } from "@bytenite-engines/proto";
 import { expect, test } from "vitest";
-import { noEvidence, withRecord, type MessageEvidence } from "./Evidence.ts";
+import { allowedBy, noEvidence, withRecord, type MessageEvidence } from "./Evidence.ts";
 import { addPair } from "./Pair.ts";
 import { solve } from "./Solution.ts";
 
@@ -81,4 +81,34 @@ test("a foreign number may be a field that was never seen, if there is one of it
   };
   expect(blindFor(seen)).toEqual([["bytenite.developer.EngineMessage#9"], false]);
   expect(blindFor({ ...seen, engineStatus: "" })).toEqual([["bytenite.developer.EngineMessage#9"], true]);
+});
+
+test.for<[wireTypes: ReadonlyArray<WireType>, blind: boolean]>([
+  [[WireType.Varint], true],
+  [[WireType.Bit32], true],
+  [[WireType.Bit64], false],
+  [[WireType.Varint, WireType.Bit64], false],
+])("a foreign number with the wire types %j may be a whole number that was never seen: %s", ([wireTypes, blind]) => {
+  const seen = { offset: 2, hasPrevious: true, hasNext: true };
+  const writer = new BinaryWriter().tag(2, WireType.Varint).uint32(2);
+  for (const number of [3, 4]) writer.tag(number, WireType.Varint).uint32(1);
+  const lengths: Partial<Record<WireType, number>> = { [WireType.Varint]: 1, [WireType.Bit32]: 4, [WireType.Bit64]: 8 };
+  for (const wireType of wireTypes) writer.tag(9, wireType).raw(new Uint8Array(lengths[wireType] ?? 0).fill(7));
+  const fit = addPair(noEvidence, PaginatedResponseSchema, writer.finish(), create(PaginatedResponseSchema, seen));
+  expect([fit?.foreign, fit?.blind]).toEqual([["bytenite.common.PaginatedResponse#9"], blind]);
+});
+
+test("evidence allows a number that was a candidate, and a field that was never seen any new number", () => {
+  const { engineId, engineTag, engineLink } = EngineMessageSchema.field;
+  const fields = new Map([
+    ["engine_id", at(1)],
+    ["engine_tag", { ...at(2), seen: 0 }],
+  ]);
+  const evidence = { records: 1, numbers: new Set([1, 2, 3]), fields };
+  const allowed = allowedBy(new Map([[EngineMessageSchema.typeName, evidence]]));
+  const numbersOf = (field: DescField, encoding = ScalarType.STRING) =>
+    [1, 2, 3, 4].filter((number) => allowed(EngineMessageSchema, field, number, encoding));
+  expect([engineId, engineTag, engineLink].map((field) => numbersOf(field))).toEqual([[1], [2, 4], [4]]);
+  expect(numbersOf(engineId, ScalarType.BYTES)).toEqual([]);
+  expect(allowedBy(noEvidence)(EngineMessageSchema, engineId, 1, ScalarType.STRING)).toBe(true);
 });

@@ -63,7 +63,7 @@ export const solve = (message: DescMessage, evidence: MessageEvidence): Numberin
 
 const conclude = (message: DescMessage, evidence: MessageEvidence): Numbering | undefined => {
   const possible: Possible = new Map([...evidence.fields].map(([name, { candidates }]) => [name, candidates]));
-  const seen = [...possible.keys()].filter((name) => isSeen(evidence, name));
+  const seen = [...evidence.fields].flatMap(([name, field]) => (field.seen > 0 ? [name] : []));
   if (!canAssign(seen, possible, new Map())) return undefined;
   const left: Possible = new Map();
   for (const [name, candidates] of possible) {
@@ -71,7 +71,7 @@ const conclude = (message: DescMessage, evidence: MessageEvidence): Numbering | 
     const isViable = ({ number }: Candidate): boolean => canAssign(others, possible, new Map([[number, name]]));
     left.set(name, candidates.filter(isViable));
   }
-  return numberingOf(message, evidence, left);
+  return numberingOf(message, evidence, left, seen);
 };
 
 /** Whether each field can have a separate number, in addition to the given ones (bipartite matching by augmenting paths). */
@@ -92,13 +92,16 @@ const canAssign = (fields: ReadonlyArray<string>, possible: Possible, given: Rea
   return fields.every((field) => place(field, new Set()));
 };
 
-const isSeen = (evidence: MessageEvidence, name: string): boolean => (evidence.fields.get(name)?.seen ?? 0) > 0;
-
-const numberingOf = (message: DescMessage, evidence: MessageEvidence, possible: Possible): Numbering => {
+const numberingOf = (
+  message: DescMessage,
+  evidence: MessageEvidence,
+  possible: Possible,
+  seen: ReadonlyArray<string>,
+): Numbering => {
   const confirmed = new Map<number, Carried>();
   for (const field of message.fields) {
     const [candidate, ...others] = possible.get(field.name) ?? [];
-    if (candidate !== undefined && others.length === 0 && isSeen(evidence, field.name)) {
+    if (candidate !== undefined && others.length === 0 && seen.includes(field.name)) {
       confirmed.set(candidate.number, { field, ...candidate });
     }
   }

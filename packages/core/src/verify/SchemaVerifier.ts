@@ -118,7 +118,7 @@ export class OriginVerifier {
   #credit: number;
   /** Whether the last response had our schema digest. */
   #isNamed = false;
-  #digestLies = false;
+  #digestLies: boolean;
   /** Consecutive responses with our schema digest that could not be decoded. */
   #undecodable = 0;
   #jsonUntilMs = 0;

@@ -27,8 +27,6 @@ const maxItems = 256;
 export class VerifiedFields {
   /** By message and our number of a field: its rivals. */
   readonly #rivals = new Map<string, Map<number, ReadonlyArray<number>>>();
-  /** By message: the fields that are not verified. */
-  readonly #open = new Map<string, ReadonlyArray<DescField>>();
 
   get isEmpty(): boolean {
     return this.#rivals.size === 0;
@@ -55,31 +53,25 @@ export class VerifiedFields {
     // A boolean is written as 1, but read from any number.
     if (from.hasOddFlag) return undefined;
     const news: Array<VerificationNews> = [];
-    this.#open.clear();
     this.#compare(schema, [{ wire, values: json }], news);
     return news;
   }
 
   forget(): void {
     this.#rivals.clear();
-    this.#open.clear();
   }
 
   /** Whether all known fields in a message are verified, at every depth. */
   #isCertain(schema: DescMessage, message: Message): boolean {
     const values = message as unknown as Values;
-    let open = this.#open.get(schema.typeName);
-    if (open === undefined) {
-      const known = this.#rivals.get(schema.typeName);
-      open = schema.fields.filter(({ number }) => known?.get(number)?.length !== 0);
-      this.#open.set(schema.typeName, open);
-    }
-    for (const { localName } of open) if (isPopulated(values[localName])) return false;
-    return schema.fields.every(({ localName, message: inner }) => {
+    const known = this.#rivals.get(schema.typeName);
+    return schema.fields.every(({ number, localName, message: inner }) => {
+      const value = values[localName];
+      if (!isPopulated(value)) return true;
+      if (known?.get(number)?.length !== 0) return false;
       if (inner === undefined || !isPlain(inner)) return true;
-      const value = values[localName] as Message | ReadonlyArray<Message> | undefined;
-      if (Array.isArray(value)) return value.every((item) => this.#isCertain(inner, item as Message));
-      return value === undefined || this.#isCertain(inner, value as Message);
+      const items = (Array.isArray(value) ? value : [value]) as ReadonlyArray<Message>;
+      return items.every((item) => this.#isCertain(inner, item));
     });
   }
 
@@ -117,7 +109,7 @@ const remaining = (
 ): ReadonlyArray<number> | undefined => {
   const value = values[field.localName];
   // A server may write or omit a default.
-  if (rivals?.length === 0 || !isPopulated(value) || !wire.has(field.number)) return rivals;
+  if (!isPopulated(value) || !wire.has(field.number)) return rivals;
   const others = rivals ?? [...wire.keys()].filter((other) => other !== field.number);
   return others.filter((other) => canCarry(field, wire.get(other), value));
 };
@@ -138,7 +130,7 @@ const canCarry = (field: DescField, occurrences: ReadonlyArray<Occurrence> | und
 const inside = ({ number, localName }: DescField, { wire, values }: Compared): ReadonlyArray<Compared> => {
   const value = values[localName] as Values | ReadonlyArray<Values> | undefined;
   const payloads = (wire.get(number) ?? []).map(({ data }) => data);
-  if (value === undefined || payloads.length === 0) return [];
+  if (value === undefined) return [];
   if (!Array.isArray(value)) return recordOf(payloads, value as Values);
   const items = (value as ReadonlyArray<Values>).slice(0, maxItems);
   return items.flatMap((item, index) => recordOf(payloads.slice(index, index + 1), item));
