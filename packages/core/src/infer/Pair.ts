@@ -5,7 +5,7 @@ import { solve } from "./Solution.ts";
 import { encodingsOf, isPlain, type Values } from "../verify/FieldMatch.ts";
 import { maxRootFields, tryWireFields, wireTypeOf, type Occurrence, type WireFields } from "../verify/WireFields.ts";
 
-/** Most messages of one type that are read from one pair. */
+/** Most messages of one list that are read from one pair. */
 export const maxRecordsPerPair = 256;
 
 /** Most different numbers in the messages of one type; with more there is no inference. */
@@ -79,7 +79,7 @@ const byType = (records: ReadonlyArray<Record>): ReadonlyArray<ReadonlyArray<Rec
   for (const record of records) {
     const group = groups.get(record.message.typeName);
     if (group === undefined) groups.set(record.message.typeName, [record]);
-    else if (group.length < maxRecordsPerPair) group.push(record);
+    else group.push(record);
   }
   return [...groups.values()];
 };

@@ -52,15 +52,20 @@ test("what is nested without end is not followed", () => {
 const many = (signature: number, count: number) =>
   bytesOf(...Array.from({ length: count }, () => ({ link: link(signature) })));
 
-/** A message in another one, with so many fields, of which the first is a link. */
-const inner = (signature: number, count: number) => {
+/** A message with so many fields, of which the first is a link. */
+const outer = (signature: number, count: number) => {
   const writer = new BinaryWriter().tag(1, WireType.LengthDelimited).string(link(signature));
   for (let field = 1; field < count; field++) writer.tag(2, WireType.Varint).uint32(1);
-  return new BinaryWriter().tag(1, WireType.LengthDelimited).bytes(writer.finish()).finish();
+  return writer.finish();
 };
 
-test("an outermost message may have many fields, and one inside it a thousand", () => {
+/** The same in another one. */
+const inner = (signature: number, count: number) =>
+  new BinaryWriter().tag(1, WireType.LengthDelimited).bytes(outer(signature, count)).finish();
+
+test("an outermost message may have 131,072 fields, and one inside it 1,024", () => {
   expect(sameWire(many(1, 2_000), many(2, 2_000))).toBe(true);
+  expect([131_072, 131_073].map((count) => sameWire(outer(1, count), outer(2, count)))).toEqual([true, false]);
   expect([1_024, 1_025].map((count) => sameWire(inner(1, count), inner(2, count)))).toEqual([true, false]);
 });
 

@@ -86,6 +86,12 @@ test("a value that is not populated need not be on the wire, and may be", () => 
   expect(carries(EverythingSchema, "child", full.finish(), undefined)).toBe(false);
 });
 
+test("a number of another wire type cannot even be an empty list", () => {
+  const { number } = fieldOf(EverythingSchema, "texts");
+  const bytes = new BinaryWriter().tag(number, WireType.Varint).uint32(1).finish();
+  expect(carries(EverythingSchema, "texts", bytes, [])).toBe(false);
+});
+
 test("the last of several values counts, and a message in parts is one", () => {
   const twice = new Uint8Array([
     ...sent({ text: "a", child: { label: "a" } }),

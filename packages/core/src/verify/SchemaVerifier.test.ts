@@ -180,6 +180,30 @@ test("comparisons that show nothing new cost twice as much each time, up to a li
   expect(chosen(4)).toEqual(["json", "json", "json", "protobuf+"]);
 });
 
+test("by default an additional request costs 128 responses, and every 500th verified one is compared", () => {
+  const { chosen, compare, read } = verifierOf({ responsesPerExtraRequest: undefined } as object);
+  expect(chosen(129).flatMap((text, at) => (text === "json" ? [] : [at]))).toEqual([0, 128]);
+  compare(own, trainer);
+  compare(own);
+  expect(Array.from({ length: 500 }, () => read(own)?.isSample).indexOf(true)).toBe(499);
+});
+
+test("one new field brings the next comparison back to its first cost", () => {
+  const { compare, chosen } = verifierOf();
+  chosen(1);
+  compare(broken);
+  const named = create(EngineSchema, { name: "a" });
+  compare(ours.protobuf(EngineSchema, named), named);
+  expect(chosen(4)).toEqual(["json", "json", "json", "protobuf+"]);
+});
+
+test("with a profile of other numbers the header is not read", () => {
+  expect([true, false].map((areOther) => verifierOf(profiled(trainer, areOther)).read(own, true))).toEqual([
+    { message: trainer, isSample: true },
+    { message: zipper, isSample: false },
+  ]);
+});
+
 test("a profile is compared at its first response, and dropped when it does not fit", () => {
   const fits = verifierOf({ ...profiled(zipper), sampleEvery: 2 });
   expect([1, 2, 3].map(() => fits.read(own))).toEqual(
