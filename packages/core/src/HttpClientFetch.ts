@@ -36,8 +36,8 @@ export const fetchOf =
       Effect.flatMap(toWebResponse),
       Effect.mapError((error) => error.cause ?? error),
     );
-    const signal = init.signal ?? undefined;
-    const response = await Effect.runPromise(answer, signal === undefined ? {} : { signal });
+    const { signal } = init;
+    const response = await Effect.runPromise(answer, { signal });
     if (signal === undefined || response.body === null) return response;
     // The signal ends the body as well, which HttpClient knows nothing of.
     return new Response(response.body.pipeThrough(new TransformStream(), { signal }), response);

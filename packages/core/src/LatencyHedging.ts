@@ -42,8 +42,8 @@ export const observedAnswers = 200;
 export const hedging = (options: HedgingOptions = {}): Hedging => {
   assertOptionNames(options, ["delayMs", "percentile", "minSamples"], "hedging");
   const { delayMs, percentile = 0.95, minSamples = 20 } = options;
-  for (const [name, value] of Object.entries({ delayMs: delayMs ?? 0, percentile, minSamples }))
-    assertNumber(name, value, 0);
+  for (const [name, value] of Object.entries({ delayMs, percentile, minSamples }))
+    if (value !== undefined) assertNumber(name, value, 0);
   if (!(percentile > 0 && percentile < 1))
     throw new RangeError(`percentile must be above 0 and below 1, not ${percentile}`);
   const durations: Array<number> = [];
@@ -75,7 +75,7 @@ const raced = async <A>(
   // Of both requests and the timer: what has ended is not aborted any more.
   const ended = new AbortController();
   const end = (): void => ended.abort(tools.signal.reason);
-  tools.signal.addEventListener("abort", end, { once: true });
+  tools.signal.addEventListener("abort", end);
   try {
     const first = send(ended.signal);
     const slow = tools.sleep(afterMs, ended.signal).then(

@@ -1,9 +1,10 @@
 import { expect, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import * as FetchHttpClient from "effect/http/FetchHttpClient";
+import * as HttpClient from "effect/http/HttpClient";
 import * as Layer from "effect/Layer";
 import { EngineClient } from "../src/EngineClient.ts";
-import { layerHttpClient } from "../src/HttpClientFetch.ts";
+import { fetchOf, layerHttpClient } from "../src/HttpClientFetch.ts";
 import { json, startServer } from "@bytenite-engines/test-kit/ports";
 
 const clientOf = (baseUrl: string) =>
@@ -70,5 +71,55 @@ it.live("a request belongs to the caller's trace, and to none where there is non
     const sent = server.requests.map(({ headers }) => [headers["traceparent"], headers["b3"]].join());
     expect(sent).toEqual([expect.stringContaining(`00-${traceId}-`), ",", ","]);
     yield* Effect.promise(() => server[Symbol.asyncDispose]());
+  }),
+);
+
+/** The `fetch` of Node by way of an HttpClient. */
+const byClient = Effect.map(HttpClient.HttpClient, fetchOf).pipe(Effect.provide(FetchHttpClient.layer));
+
+it.live("a signal ends the body as well, with its reason", () =>
+  Effect.gen(function* () {
+    const fetch = yield* byClient;
+    const server = yield* Effect.promise(() =>
+      startServer((_request, response) => void response.writeHead(200).write("begun")),
+    );
+    const controller = new AbortController();
+    const response = yield* Effect.promise(() => fetch(server.baseUrl, { signal: controller.signal }));
+    const reader = response.body?.getReader();
+    expect(new TextDecoder().decode((yield* Effect.promise(() => reader?.read() ?? Promise.reject()))?.value)).toBe(
+      "begun",
+    );
+    const rest = reader?.read().catch((cause: unknown) => cause);
+    controller.abort("enough");
+    expect(yield* Effect.promise(async () => rest)).toBe("enough");
+    yield* Effect.promise(() => server[Symbol.asyncDispose]());
+  }),
+);
+
+it.live("with and without a signal, and without a body, the response is that of the server", () =>
+  Effect.gen(function* () {
+    const fetch = yield* byClient;
+    const server = yield* Effect.promise(() =>
+      startServer(
+        ({ method }, response) => void response.writeHead(method === "PUT" ? 204 : 200, { "x-a": "b" }).end("all"),
+      ),
+    );
+    const { signal } = new AbortController();
+    const answers = [{}, { signal }, { method: "PUT" }, { method: "PUT", signal }].map(async (init) => {
+      const response = await fetch(server.baseUrl, init);
+      const text = new TextDecoder().decode(await response.arrayBuffer());
+      return [response.status, response.headers.get("x-a"), text, response.body === null];
+    });
+    expect(yield* Effect.promise(() => Promise.all(answers))).toEqual([
+      [200, "b", "all", false],
+      [200, "b", "all", false],
+      [204, "b", "", true],
+      [204, "b", "", true],
+    ]);
+    yield* Effect.promise(() => server[Symbol.asyncDispose]());
+    const error = yield* Effect.flip(
+      Effect.tryPromise({ try: () => fetch(server.baseUrl, {}), catch: (cause) => cause }),
+    );
+    expect(error).toEqual(new TypeError("fetch failed"));
   }),
 );

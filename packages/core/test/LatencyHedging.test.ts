@@ -1,6 +1,8 @@
 import { getEventListeners } from "node:events";
 import type { ServerResponse } from "node:http";
 import { expect, test } from "vitest";
+import { EngineError, type EngineErrorReason } from "../src/EngineError.ts";
+import { AttemptFailure } from "../src/Failure.ts";
 import { hedging, type Hedging, type HedgingOptions } from "../src/LatencyHedging.ts";
 import { createEngineClient } from "../src/promise.ts";
 import { json, startServer } from "@bytenite-engines/test-kit/ports";
@@ -139,4 +141,59 @@ test("what ends the attempt ends both requests, with its reason; afterwards noth
   const other = new AbortController();
   await hedging({ delayMs: 0 }).around(() => Promise.resolve(1), { ...tools, signal: other.signal });
   expect(getEventListeners(other.signal, "abort")).toEqual([]);
+});
+
+const failed = (reason: EngineErrorReason) =>
+  new AttemptFailure(new EngineError({ reason, url: "http://a.example", attempts: 1 }));
+const [unknown, refused, busy] = [
+  failed({ _tag: "NotFound" }),
+  failed({ _tag: "Unauthenticated" }),
+  failed({ _tag: "Unavailable" }),
+];
+const broken = new Error("broken");
+
+test.for<[what: string, second: unknown, first: unknown, outcome: unknown]>([
+  ["a response", "second", "first", "second"],
+  ["a failure that no attempt can change", unknown, "first", unknown],
+  ["a refused token", refused, "first", "first"],
+  ["a failure that may pass", busy, "first", "first"],
+  ["a fault of our own", broken, "first", "first"],
+  ["a failure that may pass, and the first one fails", busy, refused, refused],
+  ["a refused token, and the first one fails for good", refused, unknown, unknown],
+])("after a slow first request the second one has %s", async ([, second, first, outcome]) => {
+  const sent: Array<PromiseWithResolvers<unknown>> = [];
+  const signals: Array<AbortSignal> = [];
+  const send = (signal: AbortSignal) => {
+    signals.push(signal);
+    const request = Promise.withResolvers<unknown>();
+    sent.push(request);
+    return request.promise;
+  };
+  const { signal } = new AbortController();
+  const tools = { signal, nowMs: () => 0, sleep: () => Promise.resolve(), pay: () => true };
+  const call = hedging({ delayMs: 0 })
+    .around(send, tools)
+    .catch((cause: unknown) => cause);
+  await expect.poll(() => sent.length).toBe(2);
+  for (const [at, result] of [second, first].entries()) {
+    const request = sent[1 - at];
+    if (result instanceof Error) request?.reject(result);
+    else request?.resolve(result);
+    await new Promise(setImmediate);
+  }
+  expect(await call).toBe(outcome);
+  expect(signals.map(({ aborted }) => aborted)).toEqual([true, true]);
+  expect(getEventListeners(signal, "abort")).toEqual([]);
+});
+
+test("a wait that is given up sends no second request", async () => {
+  const { signal } = new AbortController();
+  let paid = 0;
+  const tools = { signal, nowMs: () => 0, sleep: () => Promise.reject(new Error("ended")), pay: () => ++paid > 0 };
+  let sent = 0;
+  const send = async () => {
+    await new Promise(setImmediate);
+    return ++sent;
+  };
+  expect([await hedging({ delayMs: 0 }).around(send, tools), paid]).toEqual([1, 0]);
 });
