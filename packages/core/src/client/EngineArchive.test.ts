@@ -185,6 +185,15 @@ test("an archive is read once, chunk by chunk, with the progress of each", async
   await expect(archive.bytes()).rejects.toThrow("the bytes of an archive can be had once");
 });
 
+const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+
+test("no timer is left of chunks that came in time", async () => {
+  const before = timers();
+  const { archive } = await chunked(true, { attemptTimeoutMs: 60_000 });
+  expect((await archive.bytes()).length).toBe(1_000);
+  expect(timers()).toBe(before);
+});
+
 test("storage is let go by who reads no further", async () => {
   const { archive, state } = await chunked(false);
   for await (const chunk of archive) {

@@ -15,7 +15,7 @@ import { sendOutside } from "../OutsideRequest.ts";
 import type { MessageParams } from "../Parameters.ts";
 import { attempted } from "../ReadLimits.ts";
 import { after, liveClock } from "../Timer.ts";
-import { Cancellation } from "../Cancellation.ts";
+import type { Cancellation } from "../Cancellation.ts";
 import type { BodyReader, FetchResponse } from "../Fetch.ts";
 import { open, publicUrl, transportError } from "../Transport.ts";
 import { callTag, type EngineParts } from "./EngineCalls.ts";
@@ -24,7 +24,7 @@ import { callTag, type EngineParts } from "./EngineCalls.ts";
 const archiveEndpoint = "archive";
 
 /** Longest body of an error that is read, in bytes. */
-const maxErrorBytes = 64 * 1024;
+const maxErrorBytes = 65_536;
 const errorLimits = { maxBodyBytes: maxErrorBytes, maxDecodedBodyBytes: maxErrorBytes };
 
 /** Begins to download the archive of an engine. */
@@ -75,9 +75,6 @@ export const openLink = (
   const shown = publicUrl(link).replace(/[?#].*$/s, "");
   const subject: EventSubject = { endpoint: archiveEndpoint, url: shown };
   const sent = sendOutside(parts, subject, new URL(link).origin, async (attempt, clock, state) => {
-    // Outlives the attempt.
-    const cancel = new Cancellation();
-    const stop = attempt.onAbort(() => cancel.abort(attempt.reason));
     try {
       const sent = body === undefined ? { method: "GET" } : { method: "PUT", body: body as Uint8Array<ArrayBuffer> };
       const request = { url: link, headers: { accept: "*/*" }, ...sent };
@@ -85,15 +82,14 @@ export const openLink = (
         state.status = response.status;
         return response.status === 200 ? response : readBody(response, errorLimits);
       };
-      const { status, headers, bytes } = await open(parts.fetch, request, cancel, read);
-      if (!(bytes instanceof Uint8Array)) return { subject, response: bytes, cancel };
+      const { status, headers, bytes } = await open(parts.fetch, request, attempt, read);
+      // Nothing of the attempt ends it any more: from now on that is for who reads.
+      if (!(bytes instanceof Uint8Array)) return { subject, response: bytes, cancel: attempt };
       const answer = { url: shown, status, headers, bytes };
       throw failureOf(answer, clock.currentTimeMillisUnsafe(), undefined, parts.settings.limits, binaryErrors);
     } catch (cause) {
       if (attempt.aborted) throw attempt.reason;
       throw cause instanceof EngineError ? cause.with({ url: shown }) : cause;
-    } finally {
-      stop();
     }
   });
   return parts.tracing === undefined ? sent : parts.tracing.call(sent, archiveEndpoint, "");
@@ -148,7 +144,7 @@ async function* checkedChunks(
   const hash = sha256.create();
   let isDone = false;
   try {
-    assertWithin(totalBytes ?? 0);
+    if (totalBytes !== undefined) assertWithin(totalBytes);
     for (let bytes = 0; ;) {
       const chunk = reader && (await nextChunk(reader, opened, settings.attemptTimeoutMs)).value;
       if (chunk === undefined) break;
