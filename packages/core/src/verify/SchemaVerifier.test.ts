@@ -181,7 +181,7 @@ test("comparisons that show nothing new cost twice as much each time, up to a li
 });
 
 test("by default an additional request costs 128 responses, and every 500th verified one is compared", () => {
-  const { chosen, compare, read } = verifierOf({ responsesPerExtraRequest: undefined } as object);
+  const { chosen, compare, read } = verifierOf({ responsesPerExtraRequest: undefined });
   expect(chosen(129).flatMap((text, at) => (text === "json" ? [] : [at]))).toEqual([0, 128]);
   compare(own, trainer);
   compare(own);
