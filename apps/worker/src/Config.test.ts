@@ -76,6 +76,32 @@ test.each([
   expect(() => parseConfig(variables)).toThrow(problem);
 });
 
+test("the greatest and the shortest values are taken", () => {
+  const secret = "0123456789abcdef";
+  const values = { NEGATIVE_SECONDS: "604800", MEMORY_MIB: "48", MEMORY_ENTRIES: "1000000", DEADLINE_MS: "120000" };
+  const others = { ATTEMPT_TIMEOUT_MS: "60000", CACHE_ANONYMOUS: "on", ADMIN_SECRET: secret };
+  expect(parseConfig({ ...values, ...others })).toMatchObject({
+    negativeMs: 604_800_000,
+    memoryBytes: 48 * 1024 * 1024,
+    memoryEntries: 1_000_000,
+    deadlineMs: 120_000,
+    attemptTimeoutMs: 60_000,
+    cachesAnonymous: true,
+    adminSecrets: [secret],
+  });
+});
+
+test.each([
+  ["MEMORY_ENTRIES", 0, 1_000_000],
+  ["ATTEMPT_TIMEOUT_MS", 1, 60_000],
+  ["DEADLINE_MS", 3_000, 120_000],
+])("%s is from %i to %i", (name, least, most) => {
+  for (const value of [least - 1, most + 1]) {
+    const problem = `${name} must be a whole number from ${least} to ${most}`;
+    expect(() => parseConfig({ ...upstream, [name]: `${value}` })).toThrow(problem);
+  }
+});
+
 test("all problems are reported at once, and none of them shows a secret", () => {
   const wrong = { UPSTREAM_URL: "x", LOG: "x", EDGE_TIER: "y", ADMIN_SECRET: "hunter2" };
   expect(() => parseConfig(wrong)).toThrow(/UPSTREAM_URL.*EDGE_TIER.*LOG.*ADMIN_SECRET/);

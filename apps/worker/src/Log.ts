@@ -50,7 +50,7 @@ export const logLine = (
     level: isError(result, status) ? "error" : "info",
     message: `${method} ${status} ${result}`,
     method,
-    target: (understood ?? target.split("?", 1)[0] ?? "").slice(0, maxTargetLength),
+    target: (understood ?? target.replace(/\?.*$/s, "")).slice(0, maxTargetLength),
     status,
     result,
     endpoint: route?.endpoint,
@@ -118,7 +118,7 @@ export const createMetrics = () => {
           .map((sample) => `request_seconds_${sample}`),
       );
       const counted = Object.entries(counterHelp).flatMap(([name, help]) => {
-        const series = [...counters].filter(([labelled]) => labelled.split("{", 1)[0] === name);
+        const series = [...counters].filter(([labelled]) => labelled.replace(/\{.*$/, "") === name);
         const samples = series.map(([labelled, value]) => `${labelled} ${value}`);
         return family(name, help, "counter", samples);
       });

@@ -67,7 +67,7 @@ export const checkOptions = (options: CacheOptions): void => {
   }
   const { defaults = {}, heuristic } = options;
   for (const name of ["freshMs", "staleWhileRevalidateMs", "staleIfErrorMs"] as const) {
-    checkNumber(`defaults.${name}`, defaults[name] ?? 0, Number.MAX_VALUE);
+    if (defaults[name] !== undefined) checkNumber(`defaults.${name}`, defaults[name], Number.MAX_VALUE);
   }
   if (heuristic === undefined) return;
   checkNumber("heuristic.fraction", heuristic.fraction, 1);

@@ -74,8 +74,8 @@ const prefersLanguage = (acceptLanguage: string | null, contentLanguage: string 
 const languages = (acceptLanguage: string): ReadonlyArray<{ readonly range: string; readonly quality: number }> =>
   splitList(acceptLanguage.toLowerCase()).map((element) => {
     const [range = "", weight] = element.split(";").map((part) => part.trim());
-    const quality = weight?.startsWith("q=") === true ? Number(weight.slice(2)) : 1;
-    return { range, quality: quality >= 0 && quality <= 1 ? quality : 1 };
+    const quality = Number(/^q=(.*)$/s.exec(weight ?? "")?.[1]);
+    return { range, quality: quality >= 0 ? Math.min(quality, 1) : 1 };
   });
 
 /** A Vary value with these names added. `*` stays as it is. */
