@@ -78,6 +78,9 @@ export const transcript = async (
     .replaceAll(/\b[\da-f]{8}-[\da-f-]{27}\b/g, "UUID")
     .replaceAll(/\b[\da-f]{7}[\da-f-]*…/g, "UUID…")
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (time) => (time.startsWith("2025-") ? time : "NOW"))
+    .replaceAll(/\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT/g, "DATE")
+    .replaceAll(/(etag"?: ?"?)\\?"[\w-]{22}\\?"/g, "$1ETAG")
+    .replaceAll(/sha-256=:[\w+/=]+:/g, "DIGEST")
     .replaceAll(/\d+ ms \(median of 3, the first \d+ ms\)/g, "TIMES")
     .replaceAll(/\d+ (?:ms|s|min|h|d|mo|y)\b(?= ago)/g, "AGE");
 };

@@ -16,8 +16,6 @@ import { safeLines, safeText } from "../terminal/SafeText.ts";
 
 /** Largest body from stdin, in bytes. */
 const maxBodyBytes = 67_108_864;
-/** Most pages of a list. */
-const maxPages = 100_000;
 
 /** Request. */
 interface RawRequest {
@@ -36,7 +34,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
   let token = found === undefined ? undefined : await accessToken(invocation, found);
   const send = senderOf(invocation, form, request);
   let { url } = request;
-  for (let pages = 1; ; pages++) {
+  for (;;) {
     notes.progress(`asking for ${url}`);
     let answer = await send(url, token);
     if (answer.status === 401 && found?.kind === "api-key") {
@@ -51,7 +49,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
       throw new UserError(`${new URL(url).host} answers ${answer.status}, a redirect`, exitCodes.undecodable);
     }
     const next = isOn(invocation, "all") ? nextPage(url, answer) : undefined;
-    if (next === undefined || pages >= maxPages) return exitCodes.ok;
+    if (next === undefined) return exitCodes.ok;
     url = next;
   }
 };

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { directoriesOf, foreignPart, isOpenToOthers, isOwned, makeDirectory } from "./Directories.ts";
+import { directoriesOf, foreignPart, isOpenToOthers, isOwnDirectory, isOwned, makeDirectory } from "./Directories.ts";
 
 test("every system keeps files where it is used to", () => {
   expect(directoriesOf("linux", {}, "/home/ada")).toEqual({
@@ -47,6 +47,18 @@ test("a name that somebody took between the look and the making is not an error;
   expect(() => makeDirectory(join(folder, "taken"))).not.toThrow();
   writeFileSync(join(folder, "file"), "");
   expect(() => makeDirectory(join(folder, "file", "below"))).toThrow(/ENOTDIR/);
+});
+
+test("a directory is the user's own when it is or can be made, and nobody else can put something into it", () => {
+  const folder = mkdtempSync(join(tmpdir(), "bne-directories-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  expect(isOwnDirectory(join(folder, "new", "deep"))).toBe(true);
+  writeFileSync(join(folder, "file"), "");
+  mkdirSync(join(folder, "open"));
+  chmodSync(join(folder, "open"), 0o777);
+  for (const name of ["file", "file/below", "open", "open/below"]) {
+    expect([name, isOwnDirectory(join(folder, name))]).toEqual([name, false]);
+  }
 });
 
 const open = (mode: number, isDirectory: boolean): boolean =>

@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { beginAtomically, changeConfig, readText, reasonOf, writeAtomically, writeOwn } from "./Files.ts";
 
@@ -58,6 +58,7 @@ test("a file is read up to its limit, without the mark of its encoding", () => {
   const long = "é".repeat(100_000);
   writeOwn(path, `\ufeff${long}`);
   expect(readText(path, "own")).toBe(long);
+  expect(() => readText(path, "own", 100_000)).toThrow("it is larger than 100000 bytes");
   writeOwn(path, " ".repeat(1_048_576));
   expect(readText(path, "own")).toHaveLength(1_048_576);
   writeOwn(path, " ".repeat(1_048_577));
@@ -93,6 +94,10 @@ test("what others can read holds no secret, and what they can write is not trust
     }
     expect(readText(path, "any")).toBe("text");
   }
+  chmodSync(path, 0o600);
+  chmodSync(dirname(path), 0o777);
+  expect(textOrProblem(path, "own")).toBe(`Others can write ${dirname(path)}, so it is not used`);
+  expect(readText(path, "any")).toBe("text");
 });
 
 test("only a regular file is read, and none is no failure", () => {

@@ -55,8 +55,8 @@ export const readText = (path: string, trust: Trust, maxBytes = maxFileBytes): s
     // Not blocked by a FIFO that has taken its place meanwhile; on Windows, which has none, undefined, or 0.
     descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     if (trust !== "any") assertOwn(path, trust, descriptor);
-    const bytes = readUpTo(descriptor, maxBytes + 1);
-    if (bytes.length > maxBytes) throw unusable(path, `it is larger than ${maxBytes} bytes`);
+    const bytes = readUpTo(descriptor, maxBytes);
+    if (bytes === undefined) throw unusable(path, `it is larger than ${maxBytes} bytes`);
     return bytes.toString("utf8").replace(/^\ufeff/, "");
   } catch (error) {
     if (error instanceof UsageError) throw error;
@@ -71,16 +71,17 @@ export const readText = (path: string, trust: Trust, maxBytes = maxFileBytes): s
 /** Bytes read at once: most files are smaller. */
 const pieceBytes = 65_536;
 
-/** Not by the reported size: that of a file in /proc is 0. */
-const readUpTo = (descriptor: number, most: number): Buffer => {
+/** All bytes, undefined for more than `most`. Not by the reported size: that of a file in /proc is 0. */
+const readUpTo = (descriptor: number, most: number): Buffer | undefined => {
   const pieces: Array<Buffer> = [];
-  for (let length = 0; ;) {
-    const piece = Buffer.allocUnsafe(Math.min(pieceBytes, most - length));
+  for (let length = 0; length <= most;) {
+    const piece = Buffer.allocUnsafe(pieceBytes);
     const read = readSync(descriptor, piece);
     if (read === 0) return Buffer.concat(pieces);
     pieces.push(piece.subarray(0, read));
     length += read;
   }
+  return undefined;
 };
 
 const unusable = (path: string, reason: string): UsageError => new UsageError(`Cannot read ${path}: ${reason}`);
@@ -270,9 +271,9 @@ const parseWithComments = async (path: string, text: string): Promise<unknown> =
   }
   const [first] = problems;
   if (first === undefined) return value;
-  const before = text.slice(0, first.offset).split("\n");
+  const before = text.slice(0, first.offset);
   const said = printParseErrorCode(first.error).replaceAll(/(?!^)[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
-  throw broken(`${path}:${before.length}:${(before.at(-1)?.length ?? 0) + 1}: ${said}`);
+  throw broken(`${path}:${before.split("\n").length}:${before.length - before.lastIndexOf("\n")}: ${said}`);
 };
 
 /**

@@ -1,10 +1,17 @@
-import { expect, test } from "vitest";
+import { hasOpenssl, selfSigned } from "@bytenite-engines/test-kit/certificate";
+import { X509Certificate } from "node:crypto";
+import { getEventListeners, once } from "node:events";
+import { createServer as createTcpServer, type AddressInfo, type Server } from "node:net";
+import { createServer, getCACertificates, setDefaultCACertificates } from "node:tls";
+import { expect, onTestFinished, test, vi } from "vitest";
 import {
   checkCache,
   checkClock,
   checkHints,
   checkLatency,
   checkMediaType,
+  checkName,
+  checkTls,
   median,
   type PlainAnswer,
 } from "./Connection.ts";
@@ -19,6 +26,13 @@ const answer = (headers: Readonly<Record<string, string>>, more: Partial<PlainAn
   sentAtMs: at,
   receivedAtMs: at,
   ...more,
+});
+
+const named = (check: string, state: CheckState, subject = "", detail = state as string): Check => ({
+  check,
+  subject,
+  state,
+  detail,
 });
 
 test("a body is what its label says", () => {
@@ -83,6 +97,83 @@ test("what caches and limits say about themselves is shown", () => {
   });
 });
 
+test("a host is an address, a name that resolves, or one that does not", async () => {
+  const address = "an address, no name";
+  expect(await checkName(new URL("http://127.0.0.1:1/v1"))).toEqual(named("name", "ok", "127.0.0.1", address));
+  expect(await checkName(new URL("https://[::1]/v1"))).toEqual(named("name", "ok", "::1", address));
+  expect(await checkName(new URL("https://localhost/v1"))).toMatchObject({
+    state: "ok",
+    subject: "localhost",
+    detail: expect.stringMatching(/^(?:127\.0\.0\.1|::1)/) as unknown,
+  });
+  expect(await checkName(new URL("https://nowhere.invalid"))).toMatchObject({
+    state: "failed",
+    detail: expect.stringMatching(/^does not resolve \(E[A-Z_]+\); point elsewhere with --base-url URL/) as unknown,
+  });
+});
+
+const never = new AbortController().signal;
+
+test("plain HTTP is for this machine only", async () => {
+  for (const [host, state, detail] of [
+    ["localhost", "ok", "plain HTTP, which does not leave this machine"],
+    ["engines.example", "failed", "plain HTTP: everybody on the way can read the token"],
+  ] as const) {
+    expect(await checkTls(new URL(`http://${host}/`), 1, never)).toEqual(named("tls", state, "", detail));
+  }
+});
+
+/** Where a server listens, until the end of the test and of its connections. */
+const listening = async (server: Server): Promise<number> => {
+  await once(server.listen(0), "listening");
+  onTestFinished(() => void server.close());
+  return (server.address() as AddressInfo).port;
+};
+
+test.skipIf(!hasOpenssl)("a certificate is trusted, and holds for a week at least", async () => {
+  const { key, cert } = selfSigned(30, "engines.test");
+  const asked = new Set<unknown>();
+  const server = createServer({ key, cert }, (socket) => asked.add(socket.servername));
+  const port = await listening(server);
+  const check = (host: string): Promise<Check> => checkTls(new URL(`https://${host}:${port}/`), 10_000, never);
+  expect(await check("localhost")).toMatchObject({
+    state: "failed",
+    detail: expect.stringMatching(/^self-signed certificate.* \(DEPTH_ZERO_SELF_SIGNED_CERT\)$/) as unknown,
+  });
+  const trusted = getCACertificates();
+  onTestFinished(() => setDefaultCACertificates(trusted));
+  setDefaultCACertificates([...trusted, cert]);
+  const endsAt = Date.parse(new X509Certificate(cert).validTo);
+  onTestFinished(() => void vi.useRealTimers());
+  for (const [leftMs, state, days] of [
+    [8 * 86_400_000 - 1, "ok", 7],
+    [7 * 86_400_000, "ok", 7],
+    [7 * 86_400_000 - 1, "failed", 6],
+    [0, "failed", 0],
+  ] as const) {
+    vi.useFakeTimers({ toFake: ["Date"], now: endsAt - leftMs });
+    expect(await check("localhost")).toEqual(
+      named("tls", state, "", `TLSv1.3, certificate of engines.test ends in ${days} days`),
+    );
+  }
+  await check("127.0.0.1");
+  // A connection that is left open would keep the server from closing.
+  await new Promise((resolve) => server.close(resolve));
+  expect(asked).toEqual(new Set(["localhost", false]));
+});
+
+test("a handshake ends with its limit or its signal, and leaves nothing behind", async () => {
+  const port = await listening(createTcpServer((socket) => socket.on("error", () => {})));
+  const url = new URL(`https://127.0.0.1:${port}/`);
+  const controller = new AbortController();
+  const { signal } = controller;
+  expect(await checkTls(url, 20, signal)).toEqual(named("tls", "failed", "", "no handshake within 20 ms"));
+  await vi.waitFor(() => expect(getEventListeners(signal, "abort")).toEqual([]));
+  const pending = checkTls(url, 60_000, signal);
+  controller.abort(new Error("interrupted"));
+  await expect(pending).rejects.toThrow("interrupted");
+});
+
 const took = (ms: number): PlainAnswer => answer({}, { receivedAtMs: at + ms });
 
 test("the latency is the median of the answers", () => {
@@ -93,13 +184,6 @@ test("the latency is the median of the answers", () => {
     state: "ok",
     detail: "30 ms (median of 3, the first 90 ms)",
   });
-});
-
-const named = (check: string, state: CheckState, subject = "", detail = state as string): Check => ({
-  check,
-  subject,
-  state,
-  detail,
 });
 
 test("a summary has a line for each kind of check, names three at most, and is as bad as the worst", () => {

@@ -56,7 +56,7 @@ const handshake = (
     const host = url.hostname.replaceAll(/^\[|\]$/g, "");
     const socket = connect({ host, port: Number(url.port || 443), ...(isIP(host) === 0 ? { servername: host } : {}) });
     const stop = (): void => void socket.destroy(signal.reason as Error);
-    signal.addEventListener("abort", stop, { once: true });
+    signal.addEventListener("abort", stop);
     socket.setTimeout(limitMs, () => socket.destroy(new Error(`no handshake within ${limitMs} ms`)));
     socket.on("error", reject);
     socket.on("close", () => signal.removeEventListener("abort", stop));

@@ -1,6 +1,16 @@
 import { archiveLimits, maxManifestBytes } from "@bytenite-engines/registry/archive";
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -51,6 +61,8 @@ test("files are listed in the order of their bytes, the manifest first, with wha
     ["é.txt", 0, false],
   ]);
 });
+
+const openFiles = (): number => (existsSync("/proc/self/fd") ? readdirSync("/proc/self/fd").length : 0);
 
 /** Folders with a manifest each. */
 const below = (...names: ReadonlyArray<string>): Readonly<Record<string, string>> =>
@@ -110,6 +122,16 @@ test("what is no file, or too much, is an error", () => {
   ]);
 });
 
+test("a folder holds as many files as an archive, each of which is closed", () => {
+  const names = Array.from({ length: archiveLimits.entries - 2 }, (_, index) => `${index}.txt`);
+  const { path, read } = folderOf({ ...whole, ...Object.fromEntries(names.map((name) => [name, ""])) });
+  const before = openFiles();
+  expect(read().files).toHaveLength(archiveLimits.entries);
+  expect(openFiles()).toBe(before);
+  writeFileSync(join(path, "more.txt"), "");
+  expect(read).toThrow(`There are more than ${archiveLimits.entries} files in ${path}`);
+});
+
 test("a manifest that cannot be read is an error, what is odd in one a warning", () => {
   const odd = (text: string | Uint8Array): ReadonlyArray<string> => problemsOf({ ...whole, "manifest.json": text });
   expect(odd(manifest.padEnd(maxManifestBytes / 4))).toEqual([]);
@@ -122,6 +144,7 @@ test("a manifest that cannot be read is an error, what is odd in one a warning",
   truncateSync(join(large.path, "manifest.json"), maxManifestBytes);
   expect(large.read().problems[0]?.problem).not.toContain("larger than");
   expect(odd(Buffer.from([0x7b, 0xff, 0x7d]))).toEqual(["error manifest.json: is not UTF-8"]);
+  expect(odd(`\ufeff${manifest}`)).toEqual([]);
   expect(odd(`{"name": "mine",\n "version": "x"}`)[0]).toMatch(/^error manifest\.json:2:13: version /);
   const typed = (more: object): ReadonlyArray<string> => odd(JSON.stringify({ ...JSON.parse(manifest), ...more }));
   expect(typed({ type: "assembler" })).toEqual([]);

@@ -193,7 +193,7 @@ const checkManifest = (
   const bytes = readFile(join(root, manifestName), maxManifestBytes);
   let engine: ReturnType<typeof parseManifest>;
   try {
-    engine = parseManifest(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes), manifestName);
+    engine = parseManifest(new TextDecoder("utf-8", { fatal: true }).decode(bytes), manifestName);
   } catch (error) {
     if (error instanceof ManifestError) problems.push(...error.problems.map(manifestProblem));
     else problems.push({ severity: "error", place: manifestName, problem: "is not UTF-8" });

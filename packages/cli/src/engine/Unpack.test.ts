@@ -99,6 +99,11 @@ test("a folder around everything goes where the manifest lies in it, and only th
   ]) {
     expect(await paths(...names)).toEqual(names);
   }
+  const withFolder = await packTar([
+    { header: { name: "m/", type: "directory", size: 0 } },
+    { header: { name: "m/manifest.json", size: 1 }, body: "x" },
+  ]);
+  expect((await unpacked(withFolder)).map(({ path }) => path)).toEqual(["manifest.json"]);
   const [big] = await unpacked(
     gzipSync(
       await packTar([{ header: { name: "big", size: 3_000_000, mode: 0o755 }, body: Buffer.alloc(3_000_000, "y") }]),

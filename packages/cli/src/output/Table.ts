@@ -72,7 +72,7 @@ export const lineOf = (
       const { text, style } = row[index] ?? { text: "" };
       const fitting = cuts ? cut(text, cells) : text;
       const align = column.kind === "number" ? "right" : "left";
-      const filled = padded(fitting, cuts ? cells : Math.min(cells, maxPaddedCells), align);
+      const filled = padded(fitting, cells, align);
       // Only the text is styled, not the space around it.
       return style === undefined ? filled : filled.replace(fitting, () => styled(fitting, style, colour));
     })

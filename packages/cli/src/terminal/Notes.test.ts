@@ -166,15 +166,15 @@ test("lines that are held are written afterwards, in their order", () => {
 });
 
 const see = (notes: Notes): void => {
-  for (const age of [3, 90, 5]) notes.sawAge(age);
+  for (const age of [3, 80, 5]) notes.sawAge(age);
   notes.reportAge();
 };
 
 test("the age of the oldest answer is said to people and with --verbose", () => {
-  const said = ["As it was 2 min ago, from a cache; --fresh asks past it.\n"];
+  const said = ["As it was 80 s ago, from a cache; --fresh asks past it.\n"];
   expect(written({ ...plain, isTTY: true }, {}, see)).toEqual(said);
   expect(written(plain, { verbose: true }, see)).toEqual(said);
-  expect(written(plain, { verbose: true, json: true }, see)[0]).toContain('"ageSeconds":90}');
+  expect(written(plain, { verbose: true, json: true }, see)[0]).toContain('"ageSeconds":80}');
   expect(written(plain, {}, see)).toEqual([]);
   expect(written(live, {}, (notes) => notes.reportAge())).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { safeLines, safeText } from "./SafeText.ts";
+import { asciiText, safeLines, safeText } from "./SafeText.ts";
 
 /** By their Unicode properties: controls, direction and other formats, separators, halves of pairs. */
 const acting = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
@@ -34,4 +34,12 @@ test("JSON that was made safe means the same", () => {
 test("ordinary text of any script stays as it is", () => {
   for (const text of ["plain", "Größe", "説明", "עברית", "👍🏽", "a\u0301"]) expect(safeText(text)).toBe(text);
   expect(safeText("a\nb\tc\u001b[2J")).toBe(String.raw`a\nb\tc\u001b[2J`);
+});
+
+test("lines and tabs of a text of several lines stay", () => {
+  expect(safeLines("a\nb\tc\rd\u001b[2J")).toBe(String.raw`a${"\n"}b${"\t"}c\rd\u001b[2J`);
+});
+
+test("a terminal without UTF-8 gets ASCII for the signs of bne, and escapes for the rest", () => {
+  expect(asciiText("● ○ ◆ ✓ ✗ ≠ … · █ ░ ⠋ ⠏ é 😀 ~")).toBe(String.raw`* o # + x ! ~ | # - - - \u00e9 \ud83d\ude00 ~`);
 });
