@@ -27,7 +27,7 @@ export const apiKey = (key: string | (() => string | Promise<string>), options: 
   assertOptionNames(options, ["url"], "apiKey");
   const text = typeof key === "function" ? key : tokenText(key, "key");
   return keyedToken({
-    key: typeof text === "function" ? text : () => text,
+    key: typeof text === "function" ? async () => text() : () => text,
     fetch: async (secret, { baseUrl, nowMs, signal, exchange: tools }) => {
       const url = new URL(options.url ?? new URL("../auth/access_token", `${baseUrl}/`));
       const answer = await postJson(tools, url.href, { apiKey: secret }, secret, signal);

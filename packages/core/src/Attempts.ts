@@ -20,11 +20,12 @@ import type { Hedging } from "./LatencyHedging.ts";
  * Runs a call until it succeeds, fails for good, or runs out of attempts, budget or time. `start`: begin of the call on the
  * monotonic clock; default now.
  */
-export const attempts = <A>(plan: AttemptPlan<A>, start?: bigint): Effect.Effect<A, AttemptFailure> =>
-  Effect.withFiber((fiber) => {
-    const clock = fiber.getRef(Clock.Clock);
-    return attemptFrom(1, 0, { plan, clock, fiber, start: start ?? clock.monotonicTimeNanosUnsafe() }, undefined);
-  });
+export const attempts = <A>(
+  plan: AttemptPlan<A>,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  clock = fiber.getRef(Clock.Clock),
+  start = clock.monotonicTimeNanosUnsafe(),
+): Effect.Effect<A, AttemptFailure> => attemptFrom(1, { plan, clock, fiber, start, cost: 0 }, undefined);
 
 interface RetryLoop<A> {
   readonly plan: AttemptPlan<A>;
@@ -32,6 +33,8 @@ interface RetryLoop<A> {
   readonly fiber: Fiber.Fiber<unknown, unknown>;
   /** When the call began, on the monotonic clock. */
   readonly start: bigint;
+  /** What the attempt under way cost the budget. */
+  cost: number;
   /** Step of the call's schedule, from its first retry on. */
   step?: BackoffStep;
 }
@@ -40,12 +43,10 @@ const remainingMs = ({ plan, clock, start }: RetryLoop<unknown>): number =>
   plan.settings.deadlineMs - Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6;
 
 /**
- * Makes this attempt, and the following ones while retries are allowed. `lastCost`: what this one cost the budget; `last`: the
- * failure before it.
+ * Makes this attempt, and the following ones while retries are allowed. `last`: the failure before it.
  */
 const attemptFrom = <A>(
   count: number,
-  lastCost: number,
   loop: RetryLoop<A>,
   last: AttemptFailure | undefined,
 ): Effect.Effect<A, AttemptFailure> => {
@@ -57,10 +58,7 @@ const attemptFrom = <A>(
       ? attempt(loop, withinMs)
       : Effect.fail(failedHere(plan, { _tag: "TimedOut", scope: "deadline", limitMs: plan.settings.deadlineMs }));
   return Effect.matchEffect(made, {
-    onSuccess: (value) => {
-      loop.plan.budget.refund(lastCost);
-      return Effect.succeed(value);
-    },
+    onSuccess: Effect.succeed,
     onFailure: (failure) =>
       Effect.flatMap(Random.next, (random) => afterFailure(count, withCause(failure, last), random, loop)),
   });
@@ -136,7 +134,8 @@ const retryLater = <A>(
     hinted,
     budgetTokens,
   });
-  return Effect.flatMap(loop.clock.sleep(Duration.millis(delayMs)), () => attemptFrom(count + 1, cost, loop, failure));
+  loop.cost = cost;
+  return Effect.flatMap(loop.clock.sleep(Duration.millis(delayMs)), () => attemptFrom(count + 1, loop, failure));
 };
 
 const giveUp = (
@@ -212,8 +211,9 @@ const send = <A>(loop: RetryLoop<A>, withinMs: number, span: Span | undefined): 
     answer.then(
       (value) => {
         timer.stop();
-        if (!cancel.aborted) resume(Effect.succeed(value));
-        return undefined;
+        if (cancel.aborted) return undefined;
+        plan.budget.refund(loop.cost);
+        return resume(Effect.succeed(value));
       },
       (cause: unknown) => {
         timer.stop();

@@ -6,7 +6,7 @@ import { EngineError } from "./EngineError.ts";
 import type { EngineEvent } from "./EngineEvent.ts";
 import type { Fetch } from "./Fetch.ts";
 import type { RetryBudgets } from "./RetryBudget.ts";
-import { InFlight } from "./Deduplication.ts";
+import { InFlight, type Shared } from "./Deduplication.ts";
 import { Cancellation } from "./Cancellation.ts";
 import { tokenText, type ExpiringToken, type TokenContext, type TokenFunction, type TokenOption } from "./Token.ts";
 
@@ -43,7 +43,7 @@ export interface Credentials {
     tools: ExchangeTools,
     rejected?: string,
     cancel?: Cancellation,
-  ) => Promise<string | undefined> | string | undefined;
+  ) => Promise<string> | string | undefined;
 }
 
 /** Why a token is fetched. */
@@ -118,7 +118,7 @@ const renewedCredentials = (fetchToken: TokenFunction, onRenewal: (because: Beca
     rejected: string | undefined,
     cancel: Cancellation,
   ): Promise<string> | string => {
-    let isOther = false;
+    const state: { shared?: Shared } = {};
     const known = kept.get(key);
     const isRefused = rejected !== undefined && rejected === known?.token;
     if (known?.renewAtMs !== undefined && !isRefused && tools.clock.currentTimeMillisUnsafe() < known.renewAtMs)
@@ -128,8 +128,8 @@ const renewedCredentials = (fetchToken: TokenFunction, onRenewal: (because: Beca
     if (known === undefined && source === undefined) return renewed().then(({ token }) => token);
     // One renewal for all concurrent calls, unless its token must not be shared.
     return inFlight
-      .dedupe(key, { clock: tools.clock, cancel }, renewed, ({ followed }) => (isOther = followed))
-      .then(async (got) => (isOther && got.renewAtMs === undefined ? await renewed() : got).token);
+      .dedupe(key, { clock: tools.clock, cancel, state }, renewed)
+      .then(async (got) => (state.shared?.followed && got.renewAtMs === undefined ? await renewed() : got).token);
   };
 
   return {

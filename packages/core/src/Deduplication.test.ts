@@ -23,17 +23,19 @@ const calls = () => {
   const inFlight = new InFlight<{ n: number }>((value) => ({ ...value }));
   const works: Array<PromiseWithResolvers<{ n: number }>> = [];
   const shared: Array<Shared> = [];
-  const call = (cancel = new Cancellation(), key = "k"): Promise<{ n: number }> =>
-    inFlight.dedupe(
-      key,
-      { clock, cancel },
-      () => {
-        const work = Promise.withResolvers<{ n: number }>();
-        works.push(work);
-        return work.promise;
-      },
-      (each) => shared.push(each),
-    );
+  const call = (cancel = new Cancellation(), key = "k"): Promise<{ n: number }> => {
+    const state: { shared?: Shared } = {};
+    const answer = inFlight.dedupe(key, { clock, cancel, state }, () => {
+      const work = Promise.withResolvers<{ n: number }>();
+      works.push(work);
+      return work.promise;
+    });
+    const note = (): void => {
+      if (state.shared !== undefined) shared.push(state.shared);
+    };
+    answer.then(note, note);
+    return answer;
+  };
   return { time, works, shared, call };
 };
 

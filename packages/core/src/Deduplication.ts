@@ -31,6 +31,13 @@ export interface Shared {
   readonly random: number;
 }
 
+/** A caller of work that may be shared. */
+interface Caller {
+  readonly clock: Clock.Clock;
+  readonly cancel: Cancellation;
+  readonly state: { shared?: Shared | undefined };
+}
+
 /** Running work by key. The key must contain all that the outcome depends on, credentials included. */
 export class InFlight<A> {
   readonly #slots = new Map<string, Slot<A>>();
@@ -43,38 +50,49 @@ export class InFlight<A> {
 
   /**
    * Does the work, or waits for the same work of another caller, at most `maxSharedWaitMs`; does it itself when that one gave
-   * up. Rejects with the reason of `cancel`, which is this caller's own. Calls `onShared` before an outcome that several callers get.
+   * up. Rejects with the reason of `cancel`, which is this caller's own. Notes in `state` that several callers get the outcome.
    */
-  async dedupe(
-    key: string,
-    { clock, cancel }: { readonly clock: Clock.Clock; readonly cancel: Cancellation },
-    work: () => Promise<A>,
-    onShared: (shared: Shared) => void,
-  ): Promise<A> {
+  dedupe(key: string, caller: Caller, work: () => Promise<A>): Promise<A> {
+    return this.#slots.has(key) ? this.#follow(key, caller, work) : this.#lead(key, caller, work);
+  }
+
+  async #follow(key: string, caller: Caller, work: () => Promise<A>): Promise<A> {
+    const { clock, cancel, state } = caller;
     for (let slot = this.#slots.get(key); slot !== undefined; slot = this.#slots.get(key)) {
       const leftMs = slot.startMs + maxSharedWaitMs - steadyMs(clock);
       if (leftMs <= 0) break;
       slot.isJoined = true;
       const outcome = await waitedFor(slot, clock, leftMs, cancel);
       if (outcome !== undefined) {
-        onShared({ followed: true, random: slot.random });
+        state.shared = { followed: true, random: slot.random };
         if ("cause" in outcome) throw outcome.cause;
         return this.#copy(outcome.value);
       }
       this.#remove(key, slot);
     }
-    if (this.#slots.size >= manyUnderWay) this.#removeOld(clock);
-    const running = work();
-    const slot = { startMs: steadyMs(clock), running, isJoined: false, isEnded: false, random: Math.random() };
+    return this.#lead(key, caller, work);
+  }
+
+  #lead(key: string, caller: Caller, work: () => Promise<A>): Promise<A> {
+    if (this.#slots.size >= manyUnderWay) this.#removeOld(caller.clock);
+    const startMs = steadyMs(caller.clock);
+    const slot = { startMs, running: work(), isJoined: false, isEnded: false, random: Math.random() };
     this.#slots.set(key, slot);
-    try {
-      const value = await running;
-      return slot.isJoined ? this.#copy(value) : value;
-    } finally {
-      slot.isEnded = !cancel.aborted;
-      this.#remove(key, slot);
-      if (slot.isJoined) onShared({ followed: false, random: slot.random });
-    }
+    return slot.running.then(
+      (value) => (this.#end(key, slot, caller) ? this.#copy(value) : value),
+      (cause: unknown) => {
+        this.#end(key, slot, caller);
+        throw cause;
+      },
+    );
+  }
+
+  /** Whether the outcome is one of several callers. */
+  #end(key: string, slot: Slot<A>, { cancel, state }: Caller): boolean {
+    slot.isEnded = !cancel.aborted;
+    this.#remove(key, slot);
+    if (slot.isJoined) state.shared = { followed: false, random: slot.random };
+    return slot.isJoined;
   }
 
   /** Removes an entry, unless another caller has replaced it. */

@@ -17,7 +17,7 @@ export const sendOutside = <A>(
   run: (cancel: Cancellation, clock: Clock.Clock, state: CallState) => Promise<A>,
 ): Effect.Effect<A, EngineError> => {
   const state = newState();
-  const sent = attempts({
+  const plan = {
     subject,
     tracing,
     origin,
@@ -26,7 +26,7 @@ export const sendOutside = <A>(
     breaker: undefined,
     emit: emit ?? (() => {}),
     state,
-    run: async (cancel, clock) => {
+    run: async (cancel: Cancellation, clock: Clock.Clock) => {
       countRequest(state);
       try {
         return await run(cancel, clock, state);
@@ -34,6 +34,7 @@ export const sendOutside = <A>(
         throw cause instanceof EngineError && !cancel.aborted ? new AttemptFailure(cause) : cause;
       }
     },
-  });
+  };
+  const sent = Effect.withFiber((fiber) => attempts(plan, fiber));
   return Effect.mapError(sent, ({ error }) => error.with(counted(state)));
 };

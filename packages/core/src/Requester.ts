@@ -25,7 +25,7 @@ export interface RequesterParts {
     rejected: string | undefined,
     cancel: Cancellation,
     trace: Trace,
-  ) => Promise<string | undefined> | string | undefined;
+  ) => Promise<string> | string | undefined;
   /** Absent when nobody listens. */
   readonly emit: ((event: EngineEvent) => void) | undefined;
   /** Deduplication of identical requests; undefined: off. */
@@ -61,16 +61,21 @@ export interface Answered {
   readonly followed: boolean;
 }
 
-/** Sends one request; a 401 is answered with a new token and one more request, once in a call. Rejects with AttemptFailure. */
-export const request = async (
+/**
+ * Sends one request, and reads its answer; a 401 is answered with a new token and one more request, once in a call. Rejects with
+ * AttemptFailure, or as `read` does.
+ */
+export const request = <T>(
   parts: RequesterParts,
   plan: RequestPlan,
   accept: string,
+  read: (answered: Answered) => T | Promise<T>,
   rejected?: string,
-): Promise<Answered> => {
+  token = tokenOf(parts, plan, rejected),
+): Promise<T> => {
+  // By `then`, which allocates less than an async function.
+  if (typeof token === "object") return token.then((known) => request(parts, plan, accept, read, rejected, known));
   const { settings, state, clock } = plan;
-  const given = tokenOf(parts, plan, rejected);
-  const token = typeof given === "object" ? await given : given;
   const headers: Record<string, string> = { ...settings.headers, accept };
   if (token !== undefined) headers["authorization"] = token;
   const trace = settings.propagateTrace ? parts.tracing?.traceparent(plan.span) : undefined;
@@ -84,36 +89,34 @@ export const request = async (
     plan.body === undefined ? { url: plan.url, method, headers } : { url: plan.url, method, headers, body: plan.body };
   const { middleware } = settings;
   const added = middleware.length === 0 ? undefined : new Set<string>();
-  let answer: HttpResponse;
-  try {
-    answer = await (added === undefined ? delivered(parts, plan, outgoing) : through(parts, plan, added)(outgoing));
-  } catch (cause) {
-    // A timeout or abort rejects with its reason.
-    const error: unknown = plan.cancel.aborted ? plan.cancel.reason : cause;
-    if (!(error instanceof EngineError)) throw cause;
-    const reason = error.reason._tag;
-    if (!isFollower(state))
-      parts.emit?.({ ...plan.subject, type: "request-error", ...count, reason, durationMs: msSince(clock, start) });
-    throw new AttemptFailure(error);
-  }
-  state.status = answer.status;
-  const durationMs = msSince(clock, start);
-  const mediaType = answer.headers.get("content-type") ?? undefined;
-  const secrets = (): ReadonlyArray<string> => [...credentialsIn(plan.url, headers), ...(added ?? [])];
-  const answered = { answer, secrets, mediaType, durationMs, followed: isFollower(state) };
-  // The sender of the request emits the event.
-  if (!isFollower(state)) parts.emit?.(exchangeEvent(plan.subject, count, answered));
-  if (answer.status !== 401 || !parts.renewable || state.renewed) return answered;
-  state.renewed = true;
-  return request(parts, plan, accept, token);
+  const sent = added === undefined ? delivered(parts, plan, outgoing) : through(parts, plan, added)(outgoing);
+  return sent.then(
+    (answer) => {
+      state.status = answer.status;
+      const durationMs = msSince(clock, start);
+      const mediaType = answer.headers.get("content-type") ?? undefined;
+      const secrets = (): ReadonlyArray<string> => [...credentialsIn(plan.url, headers), ...(added ?? [])];
+      const answered = { answer, secrets, mediaType, durationMs, followed: isFollower(state) };
+      // The sender of the request emits the event.
+      if (!isFollower(state)) parts.emit?.(exchangeEvent(plan.subject, count, answered));
+      if (answer.status !== 401 || !parts.renewable || state.renewed) return read(answered);
+      state.renewed = true;
+      return request(parts, plan, accept, read, token);
+    },
+    (cause: unknown) => {
+      // A timeout or abort rejects with its reason.
+      const error: unknown = plan.cancel.aborted ? plan.cancel.reason : cause;
+      if (!(error instanceof EngineError)) throw cause;
+      const reason = error.reason._tag;
+      if (!isFollower(state))
+        parts.emit?.({ ...plan.subject, type: "request-error", ...count, reason, durationMs: msSince(clock, start) });
+      throw new AttemptFailure(error);
+    },
+  );
 };
 
 /** Synchronous if the token is known, the usual case. */
-const tokenOf = (
-  parts: RequesterParts,
-  plan: RequestPlan,
-  rejected?: string,
-): Promise<string | undefined> | string | undefined => {
+const tokenOf = (parts: RequesterParts, plan: RequestPlan, rejected?: string): Promise<string> | string | undefined => {
   const { clock, cancel, span, state } = plan;
   const token = parts.token(clock, rejected, cancel, { span, services: state.services });
   // Where tokens come from may ask to wait longer than one of our attempts may take.
@@ -155,12 +158,10 @@ const delivered = (
   plan: RequestPlan,
   outgoing: HttpRequest,
 ): Promise<HttpResponse> => {
-  const { url, settings, cancel, state, hedge } = plan;
+  const { url, settings, cancel, hedge } = plan;
   const sent = (): Promise<HttpResponse> => exchange(fetch, outgoing, settings.limits, cancel, url);
   if (inFlight === undefined || !settings.dedupe || outgoing.method !== "GET") return sent();
-  return inFlight.dedupe(keyOf(outgoing, hedge), plan, sent, (shared) => {
-    state.shared = shared;
-  });
+  return inFlight.dedupe(keyOf(outgoing, hedge), plan, sent);
 };
 
 /** The deduplication key: URL and all headers except `traceparent`. */

@@ -19,18 +19,24 @@ const runMade = <A, B>(
   signal: AbortSignal | undefined,
   part: (value: A) => B,
 ): Promise<B> =>
-  new Promise<Exit.Exit<A, EngineError>>((resolve) => {
+  new Promise<B>((resolve) => {
     // The effect rejects any other value as InvalidArgument, like every invalid option.
     const listened = isSignal(signal) ? { signal } : undefined;
     listened?.signal.throwIfAborted();
-    Effect.runFork(make(), listened).addObserver(resolve);
-  }).then((exit) => {
-    if (Exit.isSuccess(exit)) return part(exit.value);
-    if (signal?.aborted === true && Cause.hasInterrupts(exit.cause)) throw signal.reason;
-    const error = Cause.squash(exit.cause);
-    if (error instanceof EngineError) addCaller(error);
-    throw error;
+    Effect.runFork(make(), listened).addObserver((exit) =>
+      resolve(Exit.isSuccess(exit) ? part(exit.value) : failed(exit.cause, signal)),
+    );
   });
+
+/** Rejects as `run` does, once the promise of the call follows it: then the stack has the caller. */
+const failed = async (cause: Cause.Cause<EngineError>, signal: AbortSignal | undefined): Promise<never> => {
+  await Promise.resolve();
+  await Promise.resolve();
+  if (signal?.aborted === true && Cause.hasInterrupts(cause)) throw signal.reason;
+  const error = Cause.squash(cause);
+  if (error instanceof EngineError) addCaller(error);
+  throw error;
+};
 
 /** A call as an effect: of its subject, and options. */
 export type Caller<O> = (subject: never, options: O | undefined) => Effect.Effect<ApiResponse<unknown>, EngineError>;

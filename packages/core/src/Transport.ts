@@ -58,10 +58,8 @@ export const open = async <B>(
       const given = await fetch(url, init);
       assertResponse(given, "fetch", "a standard Response");
       response = given;
-      if (!isRedirect(response)) {
-        const { status, headers } = response;
-        return { url, status, headers, bytes: await read(response) };
-      }
+      const { status, headers } = given;
+      if (!isRedirect(status, given)) return { url, status, headers, bytes: await read(given) };
       await response.body?.cancel();
       url = redirectTarget(url, request.method, response, redirects);
       response = undefined;
@@ -81,7 +79,7 @@ const initOf = (fetch: Fetch, { method, headers, body }: HttpRequest, cancel: Ca
   return init;
 };
 
-const isRedirect = ({ type, status, headers }: FetchResponse): boolean =>
+const isRedirect = (status: number, { type, headers }: FetchResponse): boolean =>
   type === "opaqueredirect" || (redirectStatuses.has(status) && headers.has("location"));
 
 const redirectTarget = (from: string, method: string, response: FetchResponse, redirects: number): string => {

@@ -96,17 +96,18 @@ export const createRawClient = (options: RawClientOptions = {}): RawClient => {
         emit: emit ?? (() => {}),
         state,
         ...(idempotentMethods.has(method) ? {} : { mayRepeat: wasNotProcessed }),
-        run: async (cancel: Cancellation, clock: Clock.Clock, _span: unknown, timer: AttemptTimer) => {
+        run: (cancel: Cancellation, clock: Clock.Clock, _span: unknown, timer: AttemptTimer) => {
           const sent = { ...asking, clock, span: undefined, cancel, timer };
-          const { answer } = await request(client, sent, headers["accept"] ?? "*/*");
-          if (answer.status < 400) return answer;
-          const secrets = credentialsIn(url, headers);
-          const failure = failureOf(answer, clock.currentTimeMillisUnsafe(), secrets, undefined, binaryErrors);
-          if (retryClassOf(failure.error.reason) === "final") return answer;
-          throw failure;
+          return request(client, sent, headers["accept"] ?? "*/*", ({ answer }) => {
+            if (answer.status < 400) return answer;
+            const secrets = credentialsIn(url, headers);
+            const failure = failureOf(answer, clock.currentTimeMillisUnsafe(), secrets, undefined, binaryErrors);
+            if (retryClassOf(failure.error.reason) === "final") return answer;
+            throw failure;
+          });
         },
       };
-      const sent = attempts(plan).pipe(
+      const sent = Effect.withFiber((fiber) => attempts(plan, fiber)).pipe(
         Effect.catch(({ answer, error }) =>
           answer === undefined ? Effect.fail(error.with({ ...counted(state), method })) : Effect.succeed(answer),
         ),

@@ -147,6 +147,21 @@ test("each caller of a key function has the token of their own key, which is exc
   expect(server.requests.filter(({ method }) => method === "POST")).toHaveLength(2);
 });
 
+test.for([
+  ["throws", () => raise()],
+  ["rejects", async () => raise()],
+] as const)("a key function that %s fails the call, and nothing is sent", async ([, key]) => {
+  await using server = await startServer((_request, response) => json(response, 200, {}));
+  const client = createEngineClient({ baseUrl: server.baseUrl, token: apiKey(key) });
+  const reason = { _tag: "CredentialsFailed", problem: "no key at hand" };
+  await expect(client.get("a")).rejects.toMatchObject({ reason, attempts: 0 });
+  expect(server.requests).toEqual([]);
+});
+
+const raise = (): never => {
+  throw new Error("no key at hand");
+};
+
 test("any exp in seconds is read from a JWT, whatever its other claims", () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 1e10 }), fc.string({ maxLength: 20 }), (exp, filler) => {

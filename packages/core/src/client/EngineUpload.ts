@@ -133,7 +133,7 @@ const recovery =
   };
 
 /** The engine under a tag as the server itself has it now; undefined where there is none. */
-const storedEngine = async (
+const storedEngine = (
   parts: EngineParts,
   plan: RequestPlan,
   tag: string,
@@ -146,11 +146,10 @@ const storedEngine = async (
     subject: { endpoint: "get", url },
     settings: { ...parts.settings, headers },
   };
-  const answered = await request(parts, reading, mediaTypeOf("json"));
-  if (answered.answer.status === 404) return undefined;
-  const { codec } = parts.wire;
-  const call = { codec, output: EngineSchema, responseBody: undefined, isStrict: true };
-  return readAnswer<Engine>(answered, reading, call);
+  const call = { codec: parts.wire.codec, output: EngineSchema, responseBody: undefined, isStrict: true };
+  return request(parts, reading, mediaTypeOf("json"), (answered) =>
+    answered.answer.status === 404 ? undefined : readAnswer<Engine>(answered, reading, call),
+  );
 };
 
 /** The SHA-256 of an archive as engines carry it, in base64. */

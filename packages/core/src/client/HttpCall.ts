@@ -78,7 +78,7 @@ export const sendCall = <M extends Message>(
     const start = clock.monotonicTimeNanosUnsafe();
     const plan = attemptPlan(parts, call);
     plan.state.services = fiber.context;
-    const sent = Effect.matchEffect(attempts(plan, start), {
+    const sent = Effect.matchEffect(attempts(plan, fiber, clock, start), {
       onSuccess: (received) =>
         Effect.succeed(answerOf(received, plan.state, Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6)),
       // The exchange of an API key has a method of its own.
@@ -171,20 +171,20 @@ const isReceived = <M>(found: ReceivedBody<M> | Readonly<Record<string, string>>
   "answered" in found;
 
 /** Asks for a format, and reads the answer. */
-export const receiveAs = async <M extends Message>(
+export const receiveAs = <M extends Message>(
   parts: ClientParts,
   call: HttpCall<M>,
   plan: RequestPlan,
   format: Format,
   readVerified?: ProtobufReader,
-): Promise<ReceivedBody<M>> => {
-  const answered = await request(parts, plan, mediaTypeOf(format));
-  try {
-    return readAnswer(answered, plan, call, readVerified);
-  } catch (cause) {
-    throw cause instanceof UnverifiedProtobuf ? new AttemptFailure(unverified(answered, "json")) : cause;
-  }
-};
+): Promise<ReceivedBody<M>> =>
+  request(parts, plan, mediaTypeOf(format), (answered) => {
+    try {
+      return readAnswer(answered, plan, call, readVerified);
+    } catch (cause) {
+      throw cause instanceof UnverifiedProtobuf ? new AttemptFailure(unverified(answered, "json")) : cause;
+    }
+  });
 
 export const readNothing: ProtobufReader = (schema, bytes) => {
   throw new UnverifiedProtobuf(schema, bytes);

@@ -39,7 +39,7 @@ export const receiver = (options: VerificationOptions | undefined): Receive => {
 };
 
 /** Asks for the format that the verifier chooses; where its protobuf cannot be verified, once more in JSON. */
-const receiveVerified = async <M extends Message>(
+const receiveVerified = <M extends Message>(
   verifier: SchemaVerifier,
   parts: ClientParts,
   call: HttpCall<M>,
@@ -69,15 +69,7 @@ const receiveVerified = async <M extends Message>(
       known.compare(output, bytes, json.message, onNews);
     return json;
   };
-  try {
-    const answered = await request(parts, plan, mediaTypeOf(choice.format));
-    if (choice.format === "protobuf" && isChosen && answered.answer.status === 406) {
-      noteJson();
-      return await receiveAs(parts, call, plan, "json", readNothing);
-    }
-    const digest = answered.answer.headers.get(schemaDigestHeader);
-    const named = verifier.isNamed(responseBody?.message ?? output, digest);
-    const isNamed = typeof named === "boolean" ? named : await named;
+  const read = (answered: Answered, isNamed: boolean): ReceivedBody<M> | Promise<ReceivedBody<M>> => {
     let isSample: boolean | undefined;
     const readVerified: ProtobufReader = (schema, bytes, limits = settings.limits) => {
       const verified = known.read(schema, bytes, isNamed, limits, onNews, codec.readProtobuf);
@@ -93,7 +85,7 @@ const receiveVerified = async <M extends Message>(
       if (!isChosen || choice.format === "json")
         throw new AttemptFailure(unverified(answered, choice.format), { exhausted: choice.format === "protobuf" });
       known.spend(choice, false);
-      return await inJson(answered, cause.bytes);
+      return inJson(answered, cause.bytes);
     }
     if (received.format === "json") {
       if (choice.format === "protobuf") noteJson();
@@ -103,10 +95,18 @@ const receiveVerified = async <M extends Message>(
     if (!isSample || !isChosen) return received;
     known.spend(choice, true);
     // Without the JSON, what was verified so far.
-    return await plan.timer.spare((cancel) => inJson(answered, answered.answer.bytes, cancel)).catch(() => received);
-  } finally {
-    known.end(choice);
-  }
+    return plan.timer.spare((cancel) => inJson(answered, answered.answer.bytes, cancel)).catch(() => received);
+  };
+  const received = request(parts, plan, mediaTypeOf(choice.format), (answered) => {
+    const { status, headers } = answered.answer;
+    if (choice.format === "protobuf" && isChosen && status === 406) {
+      noteJson();
+      return receiveAs(parts, call, plan, "json", readNothing);
+    }
+    const named = verifier.isNamed(responseBody?.message ?? output, headers.get(schemaDigestHeader));
+    return typeof named === "boolean" ? read(answered, named) : named.then((isNamed) => read(answered, isNamed));
+  });
+  return choice.isProbe ? received.finally(() => known.end(choice)) : received;
 };
 
 /** Fields that a cache leaves in a response that it may have transcoded. */
