@@ -110,10 +110,11 @@ test("the place of a request that never ends is free after twice the wait, and i
 });
 
 test("users that come and go do not take the places of one that stays", async () => {
-  const { apply, end } = start();
-  many(64, () => apply());
+  const { apply, leave, end } = start();
+  const [first] = many(64, () => apply()) as [ReturnType<typeof apply>];
   for (let index = 0; index < 4_001; index++) await end("answered", { owner: `o${index}`, client: `c${index}` });
-  expect(await results([apply()])).toEqual(["waiting"]);
+  await leave(first.pass);
+  expect(await results([apply(), apply()])).toEqual(["admitted", "waiting"]);
 });
 
 test("an accepted token waits for no others", async () => {

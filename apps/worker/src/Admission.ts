@@ -114,9 +114,10 @@ export const createAdmission = (
   /** When a probe last failed, where the upstream is down; infinitely long ago if that no longer says so, until the next has ended. */
   let failedAtMs: number | undefined;
   let pauseMs = probeEveryMs;
-  let answers = 0;
+  /** Another one for each answer. */
+  let lastAnswer = {};
   const answered = (): void => {
-    answers += 1;
+    lastAnswer = {};
     if (failedAtMs === undefined) return;
     failedAtMs = undefined;
     pauseMs = probeEveryMs;
@@ -131,7 +132,7 @@ export const createAdmission = (
     const retryAfterMs = untilProbeMs > 0 && Number.isFinite(failedAtMs) ? untilProbeMs : orStale ? pauseMs : undefined;
     return retryAfterMs === undefined ? undefined : ({ problem: "known-to-be-down", retryAfterMs } as const);
   };
-  const backOff = (request: Applicant, isFailure = false, retryAfterMs = 0): void => {
+  const backOff = (request: Applicant, isFailure = false, retryAfterMs = minBackOffMs): void => {
     const name = resourceKeyOf(request);
     const before = backOffs.get(name)?.backOffMs;
     const backOffMs = before === undefined ? minBackOffMs : Math.min(maxBackOffMs, before * 2);
@@ -144,7 +145,8 @@ export const createAdmission = (
     isFailing,
     backOff,
     /** Whether a stale entry of the resource must not be validated in the background yet. */
-    isBackingOff: (request: Applicant): boolean => (backOffs.get(resourceKeyOf(request))?.untilMs ?? 0) > now(),
+    isBackingOff: (request: Applicant): boolean =>
+      (backOffs.get(resourceKeyOf(request))?.untilMs ?? Number.NEGATIVE_INFINITY) > now(),
     knows: (owner: string | undefined): boolean => owner !== undefined && known.get(owner) !== undefined,
     /** Looks up the entries of a token not accepted lately: made-up ones have a queue of their own. Undefined if too many wait. */
     lookUp: async <A>(token: string, isKnown: () => boolean, work: () => Promise<A>): Promise<A | undefined> => {
@@ -201,12 +203,12 @@ export const createAdmission = (
     probe: async (send: () => Promise<unknown>): Promise<void> => {
       if (now() - probedAtMs < pauseMs) return;
       probedAtMs = now();
-      const answersBefore = answers;
+      const answerBefore = lastAnswer;
       try {
         await send();
         answered();
       } catch {
-        if (answers > answersBefore) return;
+        if (lastAnswer !== answerBefore) return;
         pauseMs = failedAtMs === undefined ? minProbePauseMs : Math.min(probeEveryMs, pauseMs * 2);
         if (failedAtMs === undefined) onChange("open");
         failedAtMs = now();

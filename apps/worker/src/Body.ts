@@ -19,8 +19,8 @@ export const createBodyBudget = (now: () => number) => {
   const add = (user: string, bytes: number): void => {
     total += bytes;
     const ofUser = (byUser.get(user) ?? 0) + bytes;
-    if (ofUser > 0) byUser.set(user, ofUser);
-    else byUser.delete(user);
+    if (ofUser === 0) byUser.delete(user);
+    else byUser.set(user, ofUser);
   };
   const lease = (user: string) => {
     let held = 0;
@@ -28,25 +28,28 @@ export const createBodyBudget = (now: () => number) => {
     const end = (): void => {
       ends.delete(end);
       add(user, -held);
-      held = 0;
       holders = 0;
     };
     ends.set(end, now() + maxHeldMs);
     return {
-      /** False: so many more bytes are beyond the share of the user, or beyond the whole. */
+      /** False: so many more bytes are beyond the share of the user, or beyond the whole, or nobody holds it any more. */
       grow: (bytes: number): boolean => {
         for (const [endOther, untilMs] of ends) {
           if (now() < untilMs) break;
           endOther();
         }
         const ofUser = (byUser.get(user) ?? 0) + bytes;
-        if (ofUser > maxBodyBytesPerUser || total + bytes > maxBodyBytesUnderWay) return false;
+        if (holders < 1 || ofUser > maxBodyBytesPerUser || total + bytes > maxBodyBytesUnderWay) return false;
         add(user, bytes);
         held += bytes;
         return true;
       },
       /** False: nobody holds it any more. */
-      hold: (): boolean => holders > 0 && ++holders > 0,
+      hold: (): boolean => {
+        if (holders < 1) return false;
+        holders += 1;
+        return true;
+      },
       release: (): void => {
         if (--holders === 0) end();
       },

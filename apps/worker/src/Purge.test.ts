@@ -34,6 +34,7 @@ test.each<[string, Omit<Purge, "hard">, ReadonlyArray<boolean>]>([
 
 test.each([
   ["all=true", { hard: false }],
+  ["all=true&hard=false", { hard: false }],
   ["endpoint=list&hard=true", { hard: true, endpoint: "list" }],
   ["tag=zipper%400.1", { hard: false, name: "zipper" }],
   ["endpoint=get&tag=zipper", { hard: false, endpoint: "get", name: "zipper" }],
@@ -69,7 +70,9 @@ test.each([
 
 test("a clock that goes back does not end purges", () => {
   const purges = createPurges();
-  expect([10, 5, 11].map((nowMs) => purges.latest(nowMs))).toEqual([10, 10, 11]);
+  expect([0, 10, 5, 11].map((nowMs) => purges.latest(nowMs))).toEqual([0, 10, 10, 11]);
+  purges.add([{ atMs: 20, hard: false }]);
+  expect([5, 21].map((nowMs) => purges.latest(nowMs))).toEqual([20, 21]);
 });
 
 test("what is added twice is known the second time", () => {
@@ -81,6 +84,15 @@ test("what is added twice is known the second time", () => {
   ];
   expect(purges.add([a, b])).toEqual([a, b]);
   expect(purges.add([a, c])).toEqual([c]);
+});
+
+test("of the purges that were added 10,000 are known", () => {
+  const purges = createPurges();
+  const all = Array.from({ length: 10_000 }, (_, atMs): Purge => ({ atMs, hard: false }));
+  purges.add(all);
+  expect(purges.add(all.slice(0, 2))).toEqual([]);
+  purges.add([{ atMs: 10_000, hard: false }]);
+  expect(purges.add(all.slice(2, 4))).toEqual(all.slice(2, 3));
 });
 
 test.each([

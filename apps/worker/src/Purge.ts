@@ -41,7 +41,7 @@ const folded = (all: ReadonlyArray<Purge>, most: number): ReadonlyArray<Purge> =
 };
 
 export const createPurges = () => {
-  const known = recentOf<true>(maxKnown);
+  const known = recentOf<Purge>(maxKnown);
   let general: ReadonlyArray<Purge> = [];
   let latestMs = 0;
   let floorMs = 0;
@@ -58,7 +58,7 @@ export const createPurges = () => {
       const added = purges.filter((purge) => known.get(JSON.stringify(purge)) === undefined);
       for (const purge of added) {
         latestMs = Math.max(latestMs, purge.atMs);
-        known.set(JSON.stringify(purge), true);
+        known.set(JSON.stringify(purge), purge);
         if (purge.owners === undefined) general = folded([...general, purge], maxPurges);
         for (const owner of purge.owners ?? []) {
           byOwner.set(owner, folded([...(byOwner.get(owner) ?? []), purge], maxOfOwner));

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { maxUrlLength, parseRequest, routeOf, targetOf } from "./Request.ts";
+import { maxUrlLength, clientOf, parseRequest, refuse, routeOf, targetOf, upstreamUrlOf, withHop } from "./Request.ts";
 
 const route = (method: string, target: string) => routeOf(method, target, ["/v1/auth"]);
 
@@ -101,4 +101,156 @@ test("TRACE of a forwarded path is refused, with a token or without one", () => 
     const config = { deployment: "test", forwardedPaths: ["/v1/auth"] };
     expect(parseRequest("TRACE", headers, "/v1/auth/a", config)).toMatchObject({ status: 405 });
   }
+});
+
+const config = { deployment: "test", forwardedPaths: ["/v1/auth"] };
+
+const read = (headers: Readonly<Record<string, string>>, target = "/v1/dev/engines", method = "GET") =>
+  parseRequest(method, new Headers(headers), target, config);
+
+test("fields are read up to 8,192 characters, and URLs up to 4,096", () => {
+  for (const name of [
+    "accept",
+    "authorization",
+    "if-none-match",
+    "if-modified-since",
+    "cache-control",
+    "via",
+    "cdn-loop",
+  ]) {
+    // Of any length `*/*` and a token are understood.
+    const value = (length: number): string => (name === "accept" ? "*/*,".padEnd(length, "*/*,") : "a".repeat(length));
+    expect([name, read({ [name]: value(8_192) })]).toMatchObject([name, { isRead: true }]);
+    expect([name, read({ [name]: value(8_193) })]).toMatchObject([
+      name,
+      { status: 431, message: "a header is longer than 8192 characters" },
+    ]);
+  }
+  const target = "/v1/dev/engines?x=";
+  expect(read({}, target.padEnd(4_096, "y"))).toMatchObject({ isRead: true });
+  expect(read({}, target.padEnd(4_097, "y"))).toMatchObject({
+    status: 414,
+    message: "the URL is longer than 4096 characters",
+  });
+});
+
+test.each([
+  [{ accept: "text/html" }, "GET", { status: 406, code: "INVALID_ARGUMENT" }],
+  [{ authorization: "two tokens here" }, "GET", { status: 401, code: "UNAUTHENTICATED" }],
+  [{ authorization: "Bearer " }, "GET", { status: 401 }],
+  [{ "x-http-method-override": "DELETE" }, "GET", { status: 400, message: "the method cannot be overridden" }],
+  [{ via: "1.1 bytenite-edge-test" }, "GET", { status: 508, code: "FAILED_PRECONDITION" }],
+  [{ via: "1.0 a, 1.1  Bytenite-Edge-TEST (comment)" }, "GET", { status: 508 }],
+  [{ via: "1.1 bytenite-edge-tests, bytenite-edge-test 1.1" }, "GET", { isRead: true }],
+  [{ "cdn-loop": "a, bytenite-edge-test; v=1" }, "GET", { status: 508 }],
+  [{ "cdn-loop": "a; bytenite-edge-test" }, "GET", { isRead: true }],
+  [{ via: '1.1 "open', "cdn-loop": "bytenite-edge-test" }, "GET", { status: 508 }],
+  [
+    {},
+    "M".repeat(21),
+    { status: 405, message: `method ${"M".repeat(20)} is not offered here; GET, HEAD, OPTIONS are` },
+  ],
+  [{}, "HEAD", { isRead: true, route: { endpoint: "list" } }],
+])("a request with %j by %s is %j", (headers, method, expected) => {
+  expect(read(headers as Record<string, string>, "/v1/dev/engines", method)).toMatchObject(expected);
+});
+
+test.each([
+  ["GET", "a", true],
+  ["POST", "a", false],
+  ["PROPFIND", "a", undefined],
+  ["PROPFIND", "", false],
+  ["TRACE", "", undefined],
+])("at a forwarded path %s with the token %j is a reading request: %s", (method, authorization, isRead) => {
+  const found = read(authorization === "" ? {} : { authorization, accept: "text/html" }, "/v1/auth/a", method);
+  expect("isRead" in found ? found.isRead : undefined).toBe(isRead);
+  expect(found).toMatchObject(isRead === undefined ? { status: 405 } : { representation: { format: "json" } });
+});
+
+test("a bookmark asks for the present state, whatever Cache-Control says", () => {
+  for (const [headers, cacheControl] of [
+    [{}, null],
+    [{ "cache-control": "max-age=5" }, "max-age=5"],
+    [{ "x-d1-bookmark": "b" }, "no-cache, "],
+    [{ "x-d1-bookmark": "b", "cache-control": "max-age=5" }, "no-cache, max-age=5"],
+  ] as const) {
+    const found = read(headers);
+    expect(found).toMatchObject({ cacheControl, control: { noCache: "x-d1-bookmark" in headers } });
+  }
+});
+
+test.each([
+  ["", ""],
+  ["192.0.2.7", "192.0.2.7"],
+  ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2"],
+  ["2001:db8::1", "2001:db8"],
+  ["2001:db8:1:2:3::1", "2001:db8:1:2"],
+  ["x".repeat(50), "x".repeat(45)],
+])("the client of the address %s is %s", (address, client) => {
+  expect(clientOf(new Headers(address === "" ? {} : { "cf-connecting-ip": address }))).toBe(client);
+});
+
+test.each([
+  [{}, ["1.1 bytenite-edge-test", "bytenite-edge-test"]],
+  [{ via: "", "cdn-loop": "" }, ["1.1 bytenite-edge-test", "bytenite-edge-test"]],
+  [{ via: "1.0 a", "cdn-loop": "b" }, ["1.0 a, 1.1 bytenite-edge-test", "b, bytenite-edge-test"]],
+])("after %j it is named last in Via and CDN-Loop", (headers, [via, loop]) => {
+  expect(withHop(new Headers(headers as Record<string, string>), "test")).toEqual([
+    ["via", via],
+    ["cdn-loop", loop],
+  ]);
+});
+
+test.each([
+  ["/v1/dev/engines?pagination.limit=5", "https://up.example/base/engines?pagination.limit=5"],
+  ["/v1/auth/a?b=/v1/dev/c", "https://up.example/v1/auth/a?b=/v1/dev/c"],
+])("%s is asked for at %s", (target, url) => {
+  expect(
+    upstreamUrlOf(
+      route("GET", target) as Exclude<ReturnType<typeof route>, { status: number }>,
+      "https://up.example/base",
+    ),
+  ).toBe(url);
+});
+
+test("another path below the base path is asked for below the upstream's", () => {
+  const found = routeOf("POST", "/v1/dev/other/a", ["/v1/dev"]);
+  expect(upstreamUrlOf(found as Exclude<typeof found, { status: number }>, "https://up.example/base")).toBe(
+    "https://up.example/base/other/a",
+  );
+});
+
+test.each([
+  ["//a//b", "/a/b"],
+  ["/a%20b?c=//d", "/a b"],
+  ["/%ff", undefined],
+])("the path of %s is %s for the cache", (path, expected) => {
+  const target = `/v1/auth${path}`;
+  expect(route("GET", target)).toEqual({
+    endpoint: "other",
+    target,
+    ...(expected !== undefined && { path: `/v1/auth${expected}` }),
+  });
+});
+
+test("a refusal is a Status of the asked form, and of none to HEAD", async () => {
+  const refused = { status: 404, code: "NOT_FOUND", message: "no such path", headers: { "x-a": "b" } } as const;
+  const json = refuse(refused, "application/json");
+  expect([json.status, await json.json(), Object.fromEntries(json.headers)]).toEqual([
+    404,
+    { code: 5, message: "no such path", details: [] },
+    {
+      "cache-control": "private, no-store",
+      "content-length": "48",
+      "content-type": "application/json",
+      vary: "Accept, Authorization",
+      "x-a": "b",
+    },
+  ]);
+  const head = refuse(refused, "application/x-protobuf", false);
+  expect([head.headers.get("content-type"), head.headers.get("content-length"), await head.text()]).toEqual([
+    "application/x-protobuf",
+    "16",
+    "",
+  ]);
 });

@@ -179,15 +179,17 @@ export const routeOf = (
   if (target.length > maxUrlLength) return badRequest(`the URL is longer than ${maxUrlLength} characters`, 414);
   const known = endpointIn(target);
   if (known !== undefined && (isReading(method) || known === badTag)) return known;
-  const [path = ""] = target.split("?", 1);
+  const path = pathIn(target);
   const isForwarded = forwardedPaths.some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
   if (isForwarded && !unsafePath.test(path)) return otherRoute(target);
   return known === undefined ? unknownPath : wrongMethod(method, allowedMethods);
 };
 
+const pathIn = (target: string): string => target.replace(/\?.*$/s, "");
+
 export const otherRoute = (target: string): Route => {
   try {
-    const path = decodeURIComponent(target.split("?", 1)[0] ?? "").replaceAll(/\/{2,}/g, "/");
+    const path = decodeURIComponent(pathIn(target)).replaceAll(/\/{2,}/g, "/");
     return { endpoint: "other", target, path };
   } catch {
     return { endpoint: "other", target };
@@ -228,8 +230,8 @@ const hopOf = (deployment: string): string => `${proxyName}-${deployment}`;
 const isLoop = (via: string | null, cdnLoop: string | null, deployment: string): boolean => {
   const hop = hopOf(deployment);
   return (
-    members(via).some((member) => member.trim().split(/\s+/, 2)[1] === hop) ||
-    members(cdnLoop).some((member) => member.split(";", 1)[0]?.trim() === hop)
+    members(via).some((member) => member.trim().split(/\s+/)[1] === hop) ||
+    members(cdnLoop).some((member) => member.replace(/;.*$/s, "").trim() === hop)
   );
 };
 
@@ -247,5 +249,5 @@ export const withHop = (headers: Headers, deployment: string): ReadonlyArray<rea
 /** The address that Cloudflare gives, or empty; of IPv6 the network (/64), since one client has all of that. */
 export const clientOf = (headers: Headers): string => {
   const address = (headers.get("cf-connecting-ip") ?? "").slice(0, maxAddressLength);
-  return address.includes(":") ? (address.split("::", 1)[0] ?? "").split(":").slice(0, 4).join(":") : address;
+  return address.includes(":") ? address.replace(/::.*$/, "").split(":").slice(0, 4).join(":") : address;
 };

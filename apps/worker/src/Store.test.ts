@@ -138,6 +138,25 @@ test("all requests that come with a token at once get one identity: what is note
   expect(await identities.of("another")).not.toBe(first);
 });
 
+test("4,000 identities are remembered", async () => {
+  const identities = createIdentities();
+  for (let index = 0; index <= 4_000; index++) await identities.of(`t${index}`);
+  expect([0, 1, 4_000].map((index) => identities.recall(`t${index}`) !== undefined)).toEqual([false, true, true]);
+});
+
+test("a new identity has nothing noted, and a key that does not leave the runtime", async () => {
+  const { key, digest, ...rest } = await createIdentities(["a-server-secret"]).of("the-token");
+  expect(rest).toEqual({
+    previous: undefined,
+    expiresAtMs: Number.POSITIVE_INFINITY,
+    revoked: { sequence: 0, atMs: 0 },
+    notesReadAtMs: 0,
+    noted: { count: 0, untilMs: 0 },
+    hasEntries: false,
+  });
+  expect([key.extractable, key.usages, digest.length]).toEqual([false, ["encrypt", "decrypt"], 32]);
+});
+
 test("identities are forgotten beyond four million characters of tokens, the oldest first", async () => {
   const identities = createIdentities();
   const tokens = ["a", "b", "c", "d", "e"].map((character) => character.repeat(900_000));
