@@ -189,11 +189,11 @@ it.effect("times are those of the clock: of a request, of the last attempt, and 
   Effect.gen(function* () {
     const answers = Array.from({ length: 2 }, () => Promise.withResolvers<Response>());
     const events: Array<EngineEvent> = [];
-    let requests = 0;
+    const asked: Array<string> = [];
     const client = yield* EngineClient;
     const call = yield* Effect.forkChild(
       client.withResponse.get("a", {
-        fetch: () => answers[requests++]?.promise ?? Promise.reject(new Error("no more")),
+        fetch: (url) => answers[asked.push(url) - 1]?.promise ?? Promise.reject(new Error("no more")),
         deadlineMs: Infinity,
         attemptTimeoutMs: Infinity,
         retry: { baseDelayMs: 0 },
@@ -203,7 +203,7 @@ it.effect("times are those of the clock: of a request, of the last attempt, and 
     );
     yield* TestClock.adjust(20_000_000);
     answers[0]?.reject(new TypeError("fetch failed"));
-    while (requests < 2) {
+    while (asked.length < 2) {
       yield* Effect.promise(() => new Promise(setImmediate));
       yield* TestClock.adjust(0);
     }

@@ -32,7 +32,7 @@ const runMade = <A, B>(
 const failed = async (cause: Cause.Cause<EngineError>, signal: AbortSignal | undefined): Promise<never> => {
   await Promise.resolve();
   await Promise.resolve();
-  if (signal?.aborted === true && Cause.hasInterrupts(cause)) throw signal.reason;
+  if (signal?.aborted === true) throw signal.reason;
   const error = Cause.squash(cause);
   if (error instanceof EngineError) addCaller(error);
   throw error;
