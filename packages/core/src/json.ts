@@ -35,8 +35,8 @@ const codec: MessageCodec = {
   create: newMessage,
   encode: (schema, message, { pathFields }) => {
     const json = encodePlainJson(schema, message);
-    const inPath = pathFields.map(({ fields: [field] }) => field?.jsonName);
-    for (const [name, value] of Object.entries(json)) if (value === "" || inPath.includes(name)) delete json[name];
+    const inPath = new Set(pathFields.map(({ fields: [field] }) => field?.jsonName));
+    for (const [name, value] of Object.entries(json)) if (value === "" || inPath.has(name)) delete json[name];
     return new TextEncoder().encode(JSON.stringify(json));
   },
   readJson: decodeJsonWithin,
