@@ -31,7 +31,7 @@ export const exportAll = async (args: ReadonlyArray<string>): Promise<number> =>
         const [problem] = await copyArchives(file, { folder: archivesPath(flags), box }, folder);
         if (problem !== undefined) throw new ExportError(problem);
       } else if (folder !== undefined) {
-        const { withheld } = await exportArchives(file, { folder, archives: archivesPath(flags) }, user, secrets);
+        const withheld = await exportArchives(file, { folder, archives: archivesPath(flags) }, user, secrets);
         for (const engine of withheld) {
           process.stderr.write(`registry: the archive of ${engine} holds a secret: --with-secrets exports it\n`);
         }

@@ -26,26 +26,18 @@ const extensions: Readonly<Record<string, string>> = { "application/x-tar": ".ta
 /** The name of an archive in such a folder: its SHA-256, as base64url. */
 const nameOf = (hash: string): string => hash.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 
-/** Archives of an export. */
-export interface ExportedArchives {
-  readonly written: number;
-  /** Engines whose archives were left out because they hold secrets. */
-  readonly withheld: ReadonlyArray<string>;
-}
-
 /**
  * Writes the archives of engines into a folder, readable by this user alone, each whole before it has its name. Those with secrets
- * only with a box. Rejects where one is missing or damaged.
+ * only with a box: without, the tags of their engines are returned. Rejects where one is missing or damaged.
  */
 export const exportArchives = async (
   file: SqliteFile,
   { folder, archives }: TransferFolders,
   user: User | undefined,
   box: SecretBox | undefined,
-): Promise<ExportedArchives> => {
+): Promise<ReadonlyArray<string>> => {
   const store = makeArchiveFolder(archives);
   const withheld: Array<string> = [];
-  let written = 0;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const sql = `SELECT a.*, e.name, e.major, e.minor FROM archives a JOIN engines e ON e.number = a.engine
     WHERE a.released_at IS NULL AND e.deleted_at IS NULL ${user === undefined ? "" : "AND e.owner = ?"} ORDER BY a.key`;
@@ -61,9 +53,8 @@ export const exportArchives = async (
       throw new TransferError(`the archive of ${engine} is missing: ${join(archives, archive.key)}`);
     const path = join(folder, nameOf(archive.hash) + (extensions[archive.mediaType] ?? ".tar"));
     await writeWhole(path, bytes);
-    written += 1;
   }
-  return { written, withheld };
+  return withheld;
 };
 
 /** Archives that cannot be exported or imported; the message is for the operator. */
@@ -73,15 +64,13 @@ export class TransferError extends Error {
 
 const writeWhole = async (path: string, bytes: AsyncIterable<Uint8Array>): Promise<void> => {
   const partial = `${path}.partial`;
-  const handle = await open(partial, "w", 0o600);
+  await using handle = await open(partial, "w", 0o600);
   try {
     for await (const chunk of bytes) await handle.writeFile(chunk);
     await handle.sync();
   } catch (error) {
-    await rm(partial, { force: true });
+    await rm(partial);
     throw error;
-  } finally {
-    await handle.close();
   }
   await rename(partial, path);
 };

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -25,6 +26,7 @@ const opened = async (): Promise<SqliteFile> => {
 
 interface Line {
   readonly userName: string;
+  readonly owner?: string;
   readonly version: string;
   readonly platformConfig?: object;
   readonly isPublic?: boolean;
@@ -97,8 +99,14 @@ test("many engines are prepared in threads of their own, few here", async () => 
 
 test("the same stream again overwrites each engine and raises its revision", async () => {
   const file = await opened();
+  const schemaChanges = () => Number(rowsIn(file, "PRAGMA schema_version")[0]?.["schema_version"]);
+  const atFirst = schemaChanges();
   await imported(file, lines(many));
+  const once = schemaChanges();
+  expect(once).toBeGreaterThan(atFirst);
   expect(await imported(file, lines(many))).toEqual({ engines: many, problems: [], withoutArchive: [] });
+  // Indexes are built anew for the first engines alone.
+  expect(schemaChanges()).toBe(once);
   expect(rowsIn(file, "SELECT revision, count(*) AS engines FROM engines GROUP BY revision")).toEqual([
     { revision: 8, engines: many },
   ]);
@@ -126,6 +134,7 @@ test("a stream of nothing but bad lines is given up early", async () => {
   };
   const { problems } = await imported(file, endless());
   expect(problems).toHaveLength(100);
+  expect(problems.at(0)).toMatch(/^stdin line 1: /);
   expect(read).toBeLessThan(50_000);
 });
 
@@ -185,8 +194,89 @@ test("a public engine with a secret is refused, whatever made it public, and not
   ]);
 });
 
+const trail = "SELECT subject, detail FROM audit WHERE action = 'import engines' ORDER BY number";
+
+test("of files those that are good are imported, and of the others it is told what is wrong", async () => {
+  const file = await opened();
+  const folder = await mkdtemp(join(tmpdir(), "registry-import-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const paths = ["0", "1", "2", "bad", "missing", "secret", "stranger", "taken"].map((name) => join(folder, name));
+  for (const [index, text] of [
+    line(10),
+    line(11),
+    line(20),
+    '{"name":"x"}',
+    undefined,
+    line(12, { platformConfig: { token: "hush" } }),
+    line(13, { userName: "no one" }),
+    line(10, { version: "0.2" }),
+  ].entries()) {
+    if (text !== undefined) await writeFile(String(paths[index]), text);
+  }
+  const published: Array<unknown> = [];
+  const onPublished: ImportOptions["onPublished"] = ({ tag, revision }, source) =>
+    published.push([tag, revision, source]);
+  const { engines, problems } = await importFiles(paths, { file, box: undefined, onPublished });
+  expect([engines, published]).toEqual([3, [10, 11, 20].map((of, at) => [`engine-${of}@0.1`, 7, paths[at]])]);
+  expect(problems.map((problem) => problem.replaceAll(folder, "DIR"))).toEqual([
+    "DIR/bad:1:1: version is missing",
+    "DIR/missing: ENOENT: no such file or directory, stat 'DIR/missing'",
+    expect.stringMatching(/^DIR\/secret: engine-12@0\.1 has a platform_config\.token/),
+    expect.stringMatching(/^DIR\/stranger: user name "no one" is not 1 to 64 letters/),
+    expect.stringMatching(/^DIR\/taken: engine-10@0\.2 of user-0: its id id-10 is the one of engine-10@0\.1/),
+  ]);
+  expect(rowsIn(file, trail)).toEqual([
+    { subject: "user-0", detail: '{"engines":2}' },
+    { subject: "user-1", detail: '{"engines":1}' },
+  ]);
+  file.database.exec("DROP TRIGGER archives_with_owner; DROP TABLE audit");
+  await expect(importFiles(paths.slice(0, 1), { file, box: undefined })).rejects.toThrow("no such table");
+});
+
+const zoe = "11111111-1111-4111-8111-111111111111";
+const other = "22222222-2222-4222-8222-222222222222";
+const foreign = (owner: string): string =>
+  `stdin line 2: its owner ${owner} is another user than zoe here: name the user with --user`;
+
+test.for<[string, ReadonlyArray<string>, string | undefined, ReadonlyArray<string>]>([
+  ["one owner", [zoe, zoe], undefined, []],
+  ["an owner and none", [zoe, ""], undefined, []],
+  ["none and an owner", ["", zoe], undefined, [foreign(zoe)]],
+  ["two owners", [zoe, other], undefined, [foreign(other)]],
+  ["owners that are no ids of users", ["x", "y"], undefined, []],
+  ["two owners, and a user to own both", [zoe, other], "yan", []],
+])("engines of zoe with %s are imported as of one user, or not at all", async ([, owners, user, problems]) => {
+  const file = await opened();
+  const texts = owners.map((owner, index) => line(index, { userName: "zoe", owner }));
+  const engines = problems.length === 0 ? 2 : 0;
+  expect(await imported(file, texts, { user })).toMatchObject({ engines, problems });
+  const users = engines === 0 ? [] : [{ name: user ?? "zoe", isZoe: owners[0] === zoe && user === undefined ? 1 : 0 }];
+  expect(rowsIn(file, `SELECT name, id = '${zoe}' AS isZoe FROM users`)).toEqual(users);
+  if (engines === 0 || users[0]?.isZoe === 0) return;
+  // An engine stays with the owner of its id.
+  expect(await imported(file, [line(2, { userName: "yan", owner: zoe })])).toMatchObject({
+    problems: [expect.stringMatching(/^stdin line 1: its owner is zoe here, not yan: /)],
+  });
+  expect(rowsIn(file, trail)).toEqual([{ subject: "zoe", detail: '{"engines":2}' }]);
+});
+
 test("an archive that cannot be read is a problem, not a failure", async () => {
   const file = await opened();
-  const { problems } = await imported(file, lines(1), { archive: "/nowhere/archive.zip" });
-  expect(problems).toEqual([expect.stringMatching(/^\/nowhere\/archive\.zip: ENOENT/)]);
+  const archive = "/nowhere/archive.zip";
+  const refused = { engines: 0, problems: [expect.stringMatching(/^\/nowhere\/archive\.zip: ENOENT/)] };
+  expect(await imported(file, lines(1), { archive })).toEqual(refused);
+  expect(await importFiles(["manifest.json"], { file, box: undefined, archive })).toEqual(refused);
+});
+
+test("an archive is that of one engine alone", async () => {
+  const file = await opened();
+  const archive = join(await mkdtemp(join(tmpdir(), "registry-import-")), "archive.zip");
+  onTestFinished(() => rm(dirname(archive), { recursive: true }));
+  await writeFile(archive, Buffer.alloc(100_000, 7));
+  const manifest = '{"name":"a","version":"0.1"}';
+  const { problems } = await imported(file, Array(501).fill(`${manifest}\n`), { archive, user: "ann" });
+  expect(problems).toEqual([2, 501].map((number) => `stdin line ${number}: an archive goes with one manifest`));
+  expect(await imported(file, [manifest], { archive, user: "ann" })).toMatchObject({ engines: 1, problems: [] });
+  const hash = createHash("sha256").update(Buffer.alloc(100_000, 7)).digest("base64");
+  expect(rowsIn(file, "SELECT json ->> 'hash' AS hash FROM engines")).toEqual([{ hash }]);
 });

@@ -82,7 +82,7 @@ export const importFiles = async (paths: ReadonlyArray<string>, options: ImportO
       const all = ready.flatMap(({ engine, source }) => {
         try {
           const published = publish(run, engine, Date.now(), quotas);
-          imported.set(engine.user.name, (imported.get(engine.user.name) ?? 0) + 1);
+          countOne(imported, engine.user);
           return [{ published, source }];
         } catch (error) {
           problems.push(...problemsOf(error, source));
@@ -106,7 +106,7 @@ export const importFiles = async (paths: ReadonlyArray<string>, options: ImportO
 export const importStream = async (input: Readable, options: ImportOptions): Promise<Imported> => {
   const problems: Array<string> = [];
   let engines = 0;
-  const staging = makeStaging();
+  using staging = makeStaging();
   const { transfer } = options;
   const archives = transfer === undefined ? undefined : await archivesIn(transfer, options.box);
   const taken: Array<ImportedArchive | undefined> = [];
@@ -120,16 +120,15 @@ export const importStream = async (input: Readable, options: ImportOptions): Pro
       engines += ready.length;
       const [second] = ready.slice(engines === ready.length ? 1 : 0);
       if (options.archive !== undefined && second !== undefined) problems.push(`${second.source}: ${oneArchive}`);
-      if (archives !== undefined && problems.length === 0) {
-        for (const { engine, source } of ready) {
-          const hash = hashIn(engine);
-          const archive = await archives.take(hash);
-          taken.push(archive);
-          if (hash !== "" && archive === undefined && withoutArchive.length < maxProblems) withoutArchive.push(source);
-        }
-      }
-      if (problems.length === 0) staging.add(ready.map(({ engine }) => engine));
       if (problems.length >= maxProblems) break;
+      if (problems.length > 0) continue;
+      for (const { engine, source } of archives === undefined ? [] : ready) {
+        const hash = hashIn(engine);
+        const archive = await archives?.take(hash);
+        taken.push(archive);
+        if (hash !== "" && archive === undefined && withoutArchive.length < maxProblems) withoutArchive.push(source);
+      }
+      staging.add(ready.map(({ engine }) => engine));
     }
     if (problems.length === 0) writeAll(options.file, staging, taken);
     else await archives?.discard();
@@ -137,8 +136,6 @@ export const importStream = async (input: Readable, options: ImportOptions): Pro
     await archives?.discard();
     if (!importErrors.some((kind) => error instanceof kind)) throw error;
     problems.push((error as Error).message);
-  } finally {
-    staging.close();
   }
   if (problems.length > 0) return { engines: 0, problems: problems.slice(0, maxProblems) };
   return { engines, problems, withoutArchive };
@@ -158,16 +155,19 @@ const writeAll = (file: SqliteFile, staging: Staging, archives: ReadonlyArray<Im
       for (const engine of staging.all()) {
         const user = owners.get(engine.user.name) ?? ensurePlanned(run, engine.user, Date.now());
         owners.set(user.name, user);
-        const row = engine.row[owner] === user.number ? engine.row : engine.row.with(owner, user.number);
+        const row = engine.row.with(owner, user.number);
         const published = publish(run, { ...engine, user, row }, Date.now(), quotas, expected);
         expected = published.created ? "new" : "known";
         for (const { sql, values } of archives[index++]?.(published.id, Date.now()) ?? []) run(sql, ...values);
-        imported.set(user.name, (imported.get(user.name) ?? 0) + 1);
+        countOne(imported, user);
       }
       noteImport(run, imported);
     }),
   );
 };
+
+const countOne = (engines: Map<string, number>, { name }: User): void =>
+  void engines.set(name, (engines.get(name) ?? 0) + 1);
 
 /** A line of the audit trail for each user: one for each engine would double the time of an import. */
 const noteImport = (run: Run, engines: ReadonlyMap<string, number>): void => {
@@ -224,13 +224,14 @@ const ownersIn = ({ file, user: given }: ImportOptions, ensure: (name: string, i
   return (key: string): User | string => {
     const [name, id] = namedOwner(key);
     try {
-      const owner = id === "" ? undefined : userWithId(file, id);
+      const owner = userWithId(file, id);
       if (owner !== undefined && owner.name !== name) {
         return `its owner is ${owner.name} here, not ${name}: take owner, id and userName out of it to make it another engine`;
       }
-      const user = byName.get(name) ?? ensure(name, given === undefined && uuid.test(id) ? id : undefined);
+      const wanted = given === undefined && uuid.test(id) ? id : undefined;
+      const user = byName.get(name) ?? ensure(name, wanted);
       byName.set(name, user);
-      if (given !== undefined || id === "" || !uuid.test(id) || user.id === id) return user;
+      if (wanted === undefined || user.id === wanted) return user;
       return `its owner ${id} is another user than ${name} here: name the user with --user`;
     } catch (error) {
       if (error instanceof AccountError) return error.message;

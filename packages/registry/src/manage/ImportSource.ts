@@ -1,4 +1,5 @@
 // Files of an import: paths, trees, globs.
+import { existsSync } from "node:fs";
 import { glob, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -23,9 +24,7 @@ export const filesOf = async (paths: ReadonlyArray<string>): Promise<ReadonlyArr
 };
 
 const filesAt = async (path: string): Promise<ReadonlyArray<string>> => {
-  const found = await stat(path).catch(() => undefined);
-  if (found !== undefined && !found.isDirectory()) return [path];
-  const matches = found === undefined ? await matchesOf(path) : [path];
+  const matches = existsSync(path) ? [path] : await matchesOf(path);
   if (matches.length === 0)
     throw new ImportSourceError(`${path}: no such file or directory, nor a glob that matches one`);
   const files: Array<string> = [];
@@ -45,8 +44,7 @@ const matchesOf = async (pattern: string): Promise<ReadonlyArray<string>> => {
 
 const manifestsIn = async (directory: string): Promise<ReadonlyArray<string>> => {
   const files: Array<string> = [];
-  const entries = await readdir(directory, { withFileTypes: true });
-  for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
     const path = join(directory, entry.name);
     if (entry.isDirectory() && !skipped.has(entry.name)) files.push(...(await manifestsIn(path)));
     else if (entry.isFile() && entry.name === manifestName) files.push(path);

@@ -16,11 +16,9 @@ export class StagingError extends Error {
 }
 
 /** Engines in the order of arrival, with encrypted secrets. */
-export interface Staging {
+export interface Staging extends Disposable {
   readonly add: (engines: ReadonlyArray<SealedEngine>) => void;
   readonly all: () => Iterable<SealedEngine>;
-  /** Removes all engines. */
-  readonly close: () => void;
 }
 
 /** Empty staging. It ends with the process: SQLite deletes the file when it opens it. */
@@ -33,7 +31,6 @@ export const makeStaging = (): Staging => {
   const insert = database.prepare("INSERT INTO staged VALUES (?)");
   return {
     add: (engines) => {
-      if (engines.length === 0) return;
       try {
         insert.run(serialize(engines.map((engine) => ({ ...engine, secret: { ...engine.secret, token: "" } }))));
       } catch (error) {
@@ -46,6 +43,6 @@ export const makeStaging = (): Staging => {
         yield* deserialize(engines as Uint8Array) as ReadonlyArray<SealedEngine>;
       }
     },
-    close: () => database.close(),
+    [Symbol.dispose]: () => database.close(),
   };
 };
