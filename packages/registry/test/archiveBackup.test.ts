@@ -121,6 +121,9 @@ test("an archive with one changed byte is named by check, not backed up, mended 
   expect(await checkDatabase(database, undefined, box)).toEqual([]);
   // The same archive again is stored where its object is damaged or lost, and is the same revision.
   damage(pathOf("plain"));
+  await expect(backUp(registry.file.database, good, undefined, box)).rejects.toThrow(
+    /^the archive of plain@0\.1 of carol is damaged: \S+$/,
+  );
   rmSync(pathOf("secret"));
   for (const [name, more] of [
     ["plain", {}],

@@ -22,13 +22,12 @@ const hasArchives = "SELECT 1 AS found FROM sqlite_master WHERE type = 'table' A
 
 /** Protects archives from the sweep until the returned function is called. */
 export const holdArchives = (database: DatabaseSync): (() => void) => {
-  if (database.prepare(hasArchives).get() === undefined) return () => {};
   const id = randomUUID();
   const run = ({ sql, values }: ReturnType<typeof holdStatement>): void => void database.prepare(sql).run(...values);
   try {
     run(holdStatement(id, Date.now() + holdMs));
   } catch {
-    // Nobody sweeps for a database that cannot be written.
+    // Nobody sweeps for a database that cannot be written, or has no archives yet.
     return () => {};
   }
   return () => run(endHoldStatement(id, Date.now()));
@@ -104,7 +103,6 @@ export const copyArchives = async (
     if ((await stateOf(archive, { folder: to, box: from.box })) === "whole") continue;
     const target = join(to, archive.key);
     const partial = `${target}.partial`;
-    await rm(partial, { force: true });
     copyFileSync(join(from.folder, archive.key), partial, constants.COPYFILE_FICLONE);
     await synced(partial);
     await rename(partial, target);

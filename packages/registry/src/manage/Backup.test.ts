@@ -19,6 +19,7 @@ import {
   revokeCredential,
   userOf,
 } from "./Accounts.ts";
+import { holdArchives } from "./ArchiveFiles.ts";
 import { backUp, BackupError, restore, type Revival } from "./Backup.ts";
 import { checkDatabase } from "./Check.ts";
 import { seedTrial } from "./Trial.ts";
@@ -83,7 +84,27 @@ test("archives of a backup are synced, each before it gets its name, and their f
   expect(count).toBeGreaterThan(1);
   // The folder, the database and its directory come last.
   expect(named).toEqual([...Array.from({ length: count }, (_, index) => index), count, count, count]);
+  expect((statSync(`${path}.archives`).mode & 0o777).toString(8)).toBe("700");
+  // What is there already stays.
+  const objects = (): ReadonlyArray<unknown> =>
+    readdirSync(`${path}.archives`).map((name) => [name, statSync(join(`${path}.archives`, name)).ino]);
+  const before = objects();
+  await backUp(source.database, path);
+  expect(objects()).toEqual(before);
   source.close();
+});
+
+test("archives are held for twelve hours while they are copied", async () => {
+  vi.useFakeTimers({ toFake: ["Date"], now: 1_000 });
+  onTestFinished(() => void vi.useRealTimers());
+  const opened = openSqlite(":memory:");
+  await migrate(opened.port, 0);
+  const holds = () => opened.rows({ sql: "SELECT until FROM archive_holds", values: [] });
+  const release = holdArchives(opened.database);
+  expect(holds()).toEqual([{ until: 1_000 + 43_200_000 }]);
+  release();
+  expect(holds()).toEqual([]);
+  opened.close();
 });
 
 test("archives and their folder are for their owner alone, and others' files are not archives", async () => {
@@ -216,7 +237,12 @@ test("before a restore is told what would be valid again, though it may have bee
   };
   // Good are the first one, and the second one for a millisecond.
   expect([await told(source, false), await told(source, true)]).toEqual([[], []]);
-  expect(await told(await made("made-again.sqlite"), false)).toEqual([[40, [0, 1]]]);
+  const again = await made("made-again.sqlite");
+  expect(await told(again, false)).toEqual([[40, [0, 1]]]);
+  const changed = openSqlite(again);
+  changed.database.exec("DELETE FROM credentials WHERE created_at = 1");
+  changed.close();
+  expect(await told(again, false)).toEqual([[40, [1]]]);
   expect(await told(await made("made-anew.sqlite"), true)).toEqual([]);
   for (const nowhere of [join(directory, "new.sqlite"), empty]) {
     expect(await told(nowhere, true)).toEqual([[40, []]]);
@@ -228,7 +254,7 @@ test("a database of something else is not replaced", async () => {
   const [backup, other] = [join(directory, "of-engines.sqlite"), join(directory, "bookmarks.sqlite")];
   await backUp(file.database, backup);
   const opened = new DatabaseSync(other);
-  opened.exec("CREATE TABLE bookmarks (url TEXT); CREATE TABLE folders (name TEXT)");
+  opened.exec("CREATE TABLE bookmarks (url TEXT)");
   const bytes = await readFile(other);
   await expect(restore(backup, other)).rejects.toThrow("database of something else");
   expect(await readFile(other)).toEqual(bytes);
@@ -306,13 +332,20 @@ test("a backup with a page that was overwritten is refused, wherever the page is
   expect(refused).toBeGreaterThan(10);
 });
 
-test.for(["", "not a database", "SQLite format 3\0"])("a file other than a backup is refused: %j", async (text) => {
-  const path = join(directory, "other.sqlite");
-  await writeFile(path, text);
-  await expect(restore(path, join(directory, "never.sqlite"))).rejects.toThrow(BackupError);
-  await expect(restore(join(directory, "missing.sqlite"), join(directory, "never.sqlite"))).rejects.toThrow(
-    BackupError,
-  );
+test.for([
+  ["", "PATH is not a registry's database: no such table: migrations"],
+  ["not a database", "PATH cannot be read as a backup: file is not a database"],
+  ["SQLite format 3\0", "PATH cannot be read as a backup: file is not a database"],
+  ["PRAGMA foreign_keys=OFF;\nNONSENSE;\n", 'PATH:2: near "NONSENSE": syntax error'],
+  [undefined, "PATH cannot be read as a backup: ENOENT: no such file or directory, stat 'PATH'"],
+])("a file other than a backup is refused: %j", async ([text, problem = ""]) => {
+  const [path, target] = [join(directory, "other.sqlite"), join(directory, "never.sqlite")];
+  if (text === undefined) await rm(path);
+  else await writeFile(path, text);
+  const refused = await restore(path, target).catch((error: unknown) => error);
+  expect(refused).toBeInstanceOf(BackupError);
+  expect((refused as BackupError).message.replaceAll(path, "PATH")).toBe(problem);
+  expect(existsSync(target)).toBe(false);
 });
 
 test("a database is not backed up or restored onto itself, by a link either", async () => {

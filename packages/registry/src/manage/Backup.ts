@@ -11,7 +11,7 @@ import type { Row, SqlValue } from "../api/SqlDriver.ts";
 import { synced } from "../node/ArchiveFolder.ts";
 import { createPrivate, isCorrupt, openSqlite, type Run, type SqliteFile } from "../node/SqliteFile.ts";
 import { archivesOf, copyArchives, firstOf, holdArchives, removeOthers } from "./ArchiveFiles.ts";
-import { countProblems, schemaProblems } from "./Check.ts";
+import { countProblems, schemaProblems, soundLine } from "./Check.ts";
 import { databaseOf, SqlDumpError } from "./SqlDump.ts";
 import { hasScopes, laterColumns, listCredentials, noteChange, type ListedCredential } from "./Accounts.ts";
 
@@ -181,10 +181,11 @@ const knownIn = (target: string): ReadonlySet<string> | undefined => {
 /** Whether there are tables of a registry. Throws if there are only others: the file belongs to another program. */
 const hasRegistry = (file: SqliteFile): boolean => {
   const tables = file.rows({ sql: "SELECT name FROM sqlite_master WHERE type = 'table'", values: [] });
-  if (tables.length > 0 && !tables.some(({ name }) => name === "migrations")) {
+  const isRegistry = tables.some(({ name }) => name === "migrations");
+  if (tables.length > 0 && !isRegistry) {
     throw new BackupError("what is in its place is a database of something else: name another --database");
   }
-  return tables.length > 0;
+  return isRegistry;
 };
 
 const damaged = (error: unknown, target: string): unknown =>
@@ -202,9 +203,8 @@ const putInPlace = (path: string, target: string, revokeAll: boolean, now: numbe
     file.database.prepare("ATTACH ? AS backup").run(`${pathToFileURL(resolve(path)).href}?mode=ro`);
     const replace = (dropTables: (run: Run) => void): number | undefined =>
       file.transaction((run) => {
-        const isRegistry = hasRegistry(file);
-        const kept = isRegistry ? run(keptCredentials(file)) : [];
-        const disabled = isRegistry && hasScopes(file) ? run(disabledUsers) : [];
+        const kept = hasRegistry(file) ? run(keptCredentials(file)) : [];
+        const disabled = hasScopes(file) ? run(disabledUsers) : [];
         const keptAudit = setAuditAside(run);
         dropTables(run);
         copyTables(run);
@@ -219,7 +219,6 @@ const putInPlace = (path: string, target: string, revokeAll: boolean, now: numbe
           run("UPDATE credentials SET revoked_at = ? WHERE revoked_at IS NULL AND kind <> 'configured'", now);
         }
         run("INSERT INTO main.audit (at, actor, action, subject, detail) SELECT * FROM temp.kept_audit");
-        run("DROP TABLE temp.kept_audit");
         noteChange(run, now, "restore database", "", { revokeAll, keptAudit: keptAudit ?? null });
         // Damaged pages may be in use again.
         if (integrityProblem(run, "main") !== undefined) throw new BackupError(damageProblem(target));
@@ -262,7 +261,7 @@ const setAuditAside = (run: Run): number | undefined => {
 const integrityProblem = (run: Run, what: string): string | undefined =>
   run(`PRAGMA main.integrity_check${what === "main" ? "" : `(${what})`}`)
     .flatMap((row) => String(row["integrity_check"]).split("\n"))
-    .find((line) => line !== "ok" && !line.startsWith("***") && !line.endsWith(": never used"));
+    .find((line) => !soundLine.test(line));
 
 /**
  * Takes all tables out of the schema without reading them, as DROP would: that fails where their pages are damaged. Refuses

@@ -1,7 +1,8 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
 import { afterAll, expect, test } from "vitest";
 import { migrate, migrations } from "../api/Migrations.ts";
 import { openSqlite } from "../node/SqliteFile.ts";
@@ -23,6 +24,8 @@ const problemsAfter = async (engines: number, ...damage: ReadonlyArray<string>):
     isPublic: true,
   }));
   await publishAll(file, ensureUser(file, "ann", 0), inits, undefined, 0);
+  const database: Partial<Pick<DatabaseSync, "enableDefensive">> = file.database;
+  database.enableDefensive?.(false);
   file.database.exec("PRAGMA foreign_keys = OFF");
   for (const sql of damage) file.database.exec(sql);
   file.close();
@@ -65,9 +68,32 @@ test.for<[number, ReadonlyArray<string>, ReadonlyArray<string>]>([
     ],
     ["index engines_by_tag is not as it was made"],
   ],
+  // Pages that nothing leads to any more, and SQLite's own tables, are no damage.
+  [0, ["CREATE TABLE mine (a)", "PRAGMA writable_schema = ON", "DELETE FROM sqlite_master WHERE name = 'mine'"], []],
+  [0, ["ANALYZE"], []],
   [0, ["INSERT INTO migrations VALUES (99, 0)"], [`schema version is 99, this registry knows ${migrations.length}`]],
 ])("with %i engines, after %j, a check names %j", async ([engines, damage, problems]) => {
   expect(await problemsAfter(engines, ...damage)).toEqual(problems);
+});
+
+test("a damaged page is named by the table that it belongs to", async () => {
+  const path = join(directory, "pages.sqlite");
+  const file = openSqlite(path);
+  await migrate(file.port, 0);
+  file.transaction((run) => {
+    run("CREATE TABLE many (text TEXT)");
+    for (let row = 0; row < 100; row++) run("INSERT INTO many VALUES (?)", "x".repeat(1_000));
+  });
+  const [page] = file.rows({ sql: "SELECT rootpage FROM sqlite_master WHERE name = 'many'", values: [] });
+  file.close();
+  const bytes = readFileSync(path);
+  const start = (Number(page?.["rootpage"]) - 1) * 4_096;
+  writeFileSync(path, bytes.fill(0xee, start, start + 4_096));
+  expect(await checkDatabase(path)).toEqual([
+    expect.stringMatching(/^table many page \d+: /),
+    "cannot be read to the end: database disk image is malformed",
+    "table many is not one of a registry",
+  ]);
 });
 
 test("at most 100 damaged engines are named", async () => {

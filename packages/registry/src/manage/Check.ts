@@ -49,6 +49,9 @@ export const checkDatabase = async (
   }
 };
 
+/** Lines of SQLite's own check that name no damage. Orphaned pages follow from a damaged one. */
+export const soundLine = /^ok$|^\*\*\*|: never used$/;
+
 /** SQLite's own check, with names in place of page numbers. */
 const structure = function* (file: SqliteFile): Generator<string> {
   const names = new Map<string, string>();
@@ -65,8 +68,7 @@ const structure = function* (file: SqliteFile): Generator<string> {
   // Row by row: it may fail after many results.
   for (const row of file.iterate({ sql: `PRAGMA integrity_check(${maxProblems})`, values: [] })) {
     for (const line of String(Object.values(row)[0]).split("\n")) {
-      // Orphaned pages follow from a damaged one.
-      if (line === "ok" || line.startsWith("***") || line.endsWith(": never used")) continue;
+      if (soundLine.test(line)) continue;
       yield line.replace(/^Tree (\d+)/, (tree, root: string) =>
         root === "1" ? "the schema" : (names.get(root) ?? tree),
       );
@@ -134,14 +136,13 @@ const isWhole = (file: SqliteFile, number: number): boolean => {
       sql: `SELECT ${engineColumns.join(", ")} FROM engines WHERE number = ?`,
       values: [number],
     });
-    if (row === undefined) return false;
-    const secret = bytesOf(row["secret"]) ?? null;
+    const secret = bytesOf(row?.["secret"]) ?? null;
     const made = rowOf(
-      fromBinary(EngineSchema, bytesOf(row["protobuf"]) ?? new Uint8Array()),
-      Number(row["owner"]),
+      fromBinary(EngineSchema, bytesOf(row?.["protobuf"]) ?? new Uint8Array()),
+      Number(row?.["owner"]),
       secret,
     );
-    return engineColumns.every((column, index) => column === "protobuf" || row[column] === made[index]);
+    return engineColumns.every((column, index) => column === "protobuf" || row?.[column] === made[index]);
   } catch {
     return false;
   }
