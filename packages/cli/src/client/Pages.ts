@@ -49,8 +49,8 @@ export async function* pagesOf(
   { size, isSizeOurs = false, ahead = 0 }: PageOptions = {},
 ): AsyncGenerator<Page> {
   // Ends a page that is asked for ahead and not wanted any more.
-  const ended = ahead > 0 ? new AbortController() : undefined;
-  const either = ended === undefined ? signal : AbortSignal.any([signal, ended.signal]);
+  const ended = new AbortController();
+  const either = AbortSignal.any([signal, ended.signal]);
   const ask = (read: number, limit: number | undefined): Promise<EngineListResponse> =>
     client.list(
       { ...params, offset: (params.offset ?? 0) + read, ...(limit === undefined ? {} : { limit }) },
@@ -83,7 +83,7 @@ export async function* pagesOf(
     }
   } finally {
     // A reason of our own: the usual one, a DOMException, takes milliseconds to make.
-    ended?.abort("enough was read");
+    ended.abort("enough was read");
   }
 }
 

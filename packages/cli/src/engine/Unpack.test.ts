@@ -23,6 +23,8 @@ const makeRoot = (): string => {
   return root;
 };
 
+const openFiles = (): number => (existsSync("/proc/self/fd") ? readdirSync("/proc/self/fd").length : 0);
+
 const file = (path: string, isExecutable = false): ArchivedFile => {
   const content = Buffer.from(`of ${path}`);
   return { path, bytes: content.length, isExecutable, content };
@@ -32,7 +34,9 @@ const named = (...paths: ReadonlyArray<string>): ReadonlyArray<ArchivedFile> => 
 test("files are written below a folder that is made, with their mode, and nothing else is left", () => {
   const root = makeRoot();
   const folder = join(root, "new", "deep");
+  const before = openFiles();
   writeFiles(folder, [file("a/b/run.sh", true), file("a/x.txt")], false);
+  expect(openFiles()).toBe(before);
   expect(readFileSync(join(folder, "a/b/run.sh"), "utf8")).toBe("of a/b/run.sh");
   expect(statSync(join(folder, "a/b/run.sh")).mode & 0o111).not.toBe(0);
   expect(statSync(join(folder, "a/x.txt")).mode & 0o111).toBe(0);
@@ -64,6 +68,7 @@ test("what stands in the way is named, at most five files of it, and nothing is 
     [["1", "2", "3", "4", "5", "6"], "taken has 1, 2, 3, 4, 5 and 1 more already"],
     [["9", "dir"], "taken/dir is a folder"],
     [["1/below"], "taken/1 is a file, not a folder"],
+    [["1/below/deep"], "taken/1 is a file, not a folder"],
     [["way/plain/below"], "taken/way/plain is a file, not a folder"],
     [["out/x"], "taken/out is a link, not a folder"],
     [["way/new/x", "out/deep/x"], "taken/out is a link, not a folder"],

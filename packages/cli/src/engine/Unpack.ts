@@ -32,13 +32,12 @@ export const writeFiles = (folder: string, files: ReadonlyArray<ArchivedFile>, f
     // Next to the folder, so that the files can be renamed into it.
     temporary = mkdtempSync(join(dirname(folder), `.${basename(folder)}.bne-`));
     for (const file of files) writeFile(join(temporary, file.path), file);
-    mkdirSync(folder, { recursive: true });
     for (const { path } of files) moveInto(folder, temporary, path);
   } catch (error) {
     if (error instanceof UserError) throw error;
     throw new FileError(`Cannot write below ${folder}: ${reasonOf(error)}`, { cause: error });
   } finally {
-    if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true });
+    if (temporary !== undefined) rmSync(temporary, { recursive: true });
   }
 };
 
@@ -63,8 +62,9 @@ const assertFree = (folder: string, files: ReadonlyArray<ArchivedFile>, force: b
 
 /** Throws when a part of the way to a file is there and is not a folder: a link would lead elsewhere. */
 const assertWay = (folder: string, path: string): void => {
-  for (let at = path.indexOf("/"); at > 0; at = path.indexOf("/", at + 1)) {
-    const way = join(folder, path.slice(0, at));
+  let way = folder;
+  for (const part of path.split("/").slice(0, -1)) {
+    way = join(way, part);
     const stats = lstatSync(way, { throwIfNoEntry: false });
     if (stats === undefined) return;
     if (stats.isDirectory()) continue;

@@ -188,6 +188,7 @@ test("progress shows after 400 ms on a live terminal alone, a frame each 100 ms,
   const lines = written(live, {}, (notes) => {
     notes.progress("asking");
     vi.advanceTimersByTime(399);
+    notes.progress(undefined);
   });
   expect(lines).toEqual([]);
   const shown = written(live, {}, (notes) => {
@@ -202,6 +203,7 @@ test("progress shows after 400 ms on a live terminal alone, a frame each 100 ms,
     notes.hold(false);
     vi.advanceTimersByTime(100);
     notes.progress(undefined);
+    expect(vi.getTimerCount()).toBe(0);
     vi.advanceTimersByTime(1_000);
   });
   expect(shown).toEqual([

@@ -1,4 +1,4 @@
-import { EventEmitter } from "node:events";
+import { EventEmitter, getEventListeners } from "node:events";
 import { Readable } from "node:stream";
 import { afterEach, expect, test, vi } from "vitest";
 import type { Invocation } from "../Invocation.ts";
@@ -36,7 +36,7 @@ const typed = async (
   const line = readSecretLine({ stdin, notes, signal } as unknown as Invocation, "Token");
   for (const key of keys) stdin.emit("data", Buffer.from(key));
   const result = await line.catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
-  expect(stdin.listenerCount("data")).toBe(0);
+  expect([stdin.listenerCount("data"), getEventListeners(signal, "abort").length]).toEqual([0, 0]);
   return [result, ...said];
 };
 

@@ -104,12 +104,23 @@ test("what a pager that fails was sent is written without it, unless it must hav
     await stdout.end();
     expect(text()).toHaveLength(isWritten ? bytes : 0);
   }
+  // More than a pipe holds: the failure is seen while it is written.
+  const failing = streamed();
+  failing.stdout.usePager({ command: "exit 3", height: 1, env: process.env });
+  await failing.stdout.write("\n".repeat(200_000));
+  await failing.stdout.end();
+  expect(failing.text()).toHaveLength(200_000);
+  expect(failing.said).toEqual([true, "before", false, "exit 3 ended with 3"]);
   const { stdout, said, text } = streamed();
   stdout.usePager({ command: "exit 0", height: 1, env: process.env });
-  await stdout.write("one\n").catch(() => {});
+  await expect(stdout.write("\n".repeat(200_000))).rejects.toBeInstanceOf(ClosedPipe);
   await stdout.end();
   expect(text()).toBe("");
   expect(said).not.toContain("exit 0 ended with 0");
+  const binary = streamed();
+  binary.stdout.usePager({ command: "false", height: 1, env: process.env });
+  await binary.stdout.write(Buffer.from("1"));
+  expect(binary.text()).toBe("1");
 });
 
 test("a pager that the run leaves shows nothing more", async () => {

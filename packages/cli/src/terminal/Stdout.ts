@@ -80,7 +80,7 @@ export class Stdout {
       await this.#send(this.#child.stdin ?? this.#stream, text);
     } catch (error) {
       // The kept output includes this chunk.
-      if (!(error instanceof ClosedPipe) || !(await this.#withoutPager())) throw error;
+      if (!(error instanceof ClosedPipe) || !(await this.#withoutPager(this.#child))) throw error;
     }
   };
 
@@ -101,9 +101,7 @@ export class Stdout {
   }
 
   /** Whether the pager failed, so that its output was written directly. */
-  async #withoutPager(): Promise<boolean> {
-    const child = this.#child;
-    if (child === undefined) return false;
+  async #withoutPager(child: ChildProcess): Promise<boolean> {
     if (child.exitCode === null && child.signalCode === null) {
       const left = once(child, "exit");
       child.stdin?.end();
@@ -126,7 +124,7 @@ export class Stdout {
 
   /** Waits until the pager ends. */
   async end(): Promise<void> {
-    await this.#withoutPager();
+    if (this.#child !== undefined) await this.#withoutPager(this.#child);
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { terminalOf } from "./Terminal.ts";
+import { isUtf8, terminalOf } from "./Terminal.ts";
 
 const tty = { isTTY: true, columns: 100, rows: 30 };
 const pipe = { isTTY: false, columns: undefined, rows: undefined };
@@ -14,6 +14,7 @@ test("the flag wins over NO_COLOR, that over FORCE_COLOR, that over CLICOLOR_FOR
   expect(colour(pipe, { FORCE_COLOR: "" })).toBe(true);
   expect(colour(tty, { FORCE_COLOR: "0" })).toBe(false);
   expect(colour(pipe, { CLICOLOR_FORCE: "1", CLICOLOR: "0" })).toBe(true);
+  expect(colour(pipe, { CLICOLOR_FORCE: "0" })).toBe(false);
   expect(colour(tty, { CLICOLOR: "0" })).toBe(false);
   expect(colour(tty, { TERM: "dumb" })).toBe(false);
   expect(colour(tty, { NO_COLOR: "1" }, "always")).toBe(true);
@@ -33,3 +34,18 @@ test("a dumb terminal has no live lines", () => {
   expect(terminalOf(tty, { TERM: "dumb" }).live).toBe(false);
   expect(terminalOf(tty, { TERM: "xterm" }).live).toBe(true);
 });
+
+test.skipIf(process.platform === "win32")(
+  "the first locale that is set names the encoding, and without one it is UTF-8",
+  () => {
+    for (const [env, is] of [
+      [{}, true],
+      [{ LANG: "de_DE.UTF-8" }, true],
+      [{ LANG: "C" }, false],
+      [{ LC_ALL: "", LC_CTYPE: "C", LANG: "de_DE.UTF-8" }, false],
+      [{ LC_ALL: "de_DE.utf8", LC_CTYPE: "C", LANG: "C" }, true],
+    ] as const) {
+      expect([env, isUtf8(env)]).toEqual([env, is]);
+    }
+  },
+);
