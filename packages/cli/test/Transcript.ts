@@ -80,6 +80,7 @@ export const transcript = async (
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (time) => (time.startsWith("2025-") ? time : "NOW"))
     .replaceAll(/\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT/g, "DATE")
     .replaceAll(/(etag"?: ?"?)\\?"[\w-]{22}\\?"/g, "$1ETAG")
+    .replaceAll(/expires=\d+&signature=[\w-]+/g, "SIGNED")
     .replaceAll(/sha-256=:[\w+/=]+:/g, "DIGEST")
     .replaceAll(/\d+ ms \(median of 3, the first \d+ ms\)/g, "TIMES")
     .replaceAll(/\d+ (?:ms|s|min|h|d|mo|y)\b(?= ago)/g, "AGE");

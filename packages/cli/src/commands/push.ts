@@ -47,8 +47,8 @@ export const validate = async (invocation: Invocation): Promise<number> => {
   );
   await writer.write(problems.map((problem) => ({ json: { ...problem } })));
   await writer.end();
-  if (!valid) return exitCodes.notMet;
-  notes.note(`${tag} is valid: ${contentsOf(folder, archive?.byteLength ?? 0)}, SHA-256 ${hash}.`);
+  if (bytes === null) return exitCodes.notMet;
+  notes.note(`${tag} is valid: ${contentsOf(folder, bytes)}, SHA-256 ${hash}.`);
   return exitCodes.ok;
 };
 

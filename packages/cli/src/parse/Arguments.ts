@@ -172,12 +172,14 @@ export const valueOf = (flag: Flag, text: string | undefined): FlagValue => {
         .split(",")
         .map((word) => word.trim())
         .filter((word) => word !== "");
-    case "choice":
-      if (flag.choices?.includes(text) === true) return text;
+    case "choice": {
+      const { choices = [] } = flag;
+      if (choices.includes(text)) return text;
       throw new UsageError(
-        `${name} must be one of ${flag.choices?.join(", ") ?? ""}, not ${quoted(text)}`,
-        didYouMean(text, flag.choices ?? []),
+        `${name} must be one of ${choices.join(", ")}, not ${quoted(text)}`,
+        didYouMean(text, choices),
       );
+    }
     default:
       return text;
   }

@@ -39,7 +39,7 @@ const maxWords = 3;
 export const commandAt = (
   words: ReadonlyArray<string>,
 ): { readonly command: Command; readonly rest: ReadonlyArray<string> } | undefined => {
-  for (let length = Math.min(maxWords, words.length); length > 0; length--) {
+  for (let length = maxWords; length > 0; length--) {
     const given = words.slice(0, length).join(" ");
     const command = commands.find(({ path, aliases = [] }) =>
       [path, ...aliases].some((path) => path.join(" ") === given),
@@ -60,7 +60,7 @@ export const membersOf = (words: ReadonlyArray<string>): ReadonlyArray<Command> 
 
 /** The longest group at the begin of the words, such as `registry token`. */
 export const groupAt = (words: ReadonlyArray<string>): ReadonlyArray<string> | undefined => {
-  for (let length = Math.min(maxWords - 1, words.length); length > 0; length--) {
+  for (let length = maxWords - 1; length > 0; length--) {
     const group = words.slice(0, length);
     if (membersOf(group).length > 0) return group;
   }
