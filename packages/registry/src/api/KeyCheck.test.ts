@@ -62,6 +62,7 @@ test("a database that remembers no key is that of its newest secret", async () =
   await publishAll(store.file, alice, [sealed("second"), { name: "open", version: "0.1" }], box, 0);
   expect(await assertKey(store.sql, box as SecretBox)).toBe(false);
   await expect(assertKey(store.sql, other as SecretBox)).rejects.toThrow(KeyError);
+  await expect(ask(withKeyCheck(store.sql, other))).rejects.toThrow(KeyError);
   await migrate({ ...store.sql, readOnly: true }, 0, box);
   expect(store.count()).toBe(0);
 });

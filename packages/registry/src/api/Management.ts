@@ -335,12 +335,12 @@ const deleteUser: Operation = async (call) => {
     count += changed;
   }
   const detail = to === undefined ? { deletedEngines: count } : { handedOverTo: to.name, engines: count };
-  const [removed] = await sql.write([
+  const [[removed] = []] = await sql.write([
     { sql: statements.removeUser, values: [at, at, user.number] },
     auditStatement(at, actor.user.name, "delete user", user.name, detail),
     { sql: statements.endCredentials, values: [at, user.number] },
   ]);
-  if (removed?.length !== 1) throw new ApiError("ABORTED", "the engines of the user are being changed: try again");
+  if (removed === undefined) throw new ApiError("ABORTED", "the engines of the user are being changed: try again");
   return { body: { name: user.name, ...detail } };
 };
 

@@ -3,6 +3,7 @@ import { byId, bySelector } from "./Statements.ts";
 import { listStatements, tagStatement } from "./EngineStore.ts";
 import { archiveTables } from "../archive/ArchiveRows.ts";
 import { orders } from "./OrderBy.ts";
+import { pageOf } from "./Page.ts";
 import { assertKey, rememberKey } from "./KeyCheck.ts";
 import type { SecretBox } from "./SecretBox.ts";
 import { DatabaseUnavailable, type SqlDriver, type Statement } from "./SqlDriver.ts";
@@ -209,7 +210,7 @@ export const migrate = async (sql: SqlDriver, now: number, box?: SecretBox): Pro
 /** Whether SQLite takes all statements that requests are answered with: the tables, columns and indexes that they name are there. */
 const isReadable = async (sql: SqlDriver): Promise<boolean> => {
   const nobody = { number: -1, id: "", name: "" };
-  const page = { limit: 1, offset: 0 };
+  const page = pageOf(undefined);
   const lists = (["json", "protobuf"] as const).flatMap((form) =>
     [true, false].flatMap((isPublic) => orders.map((order) => listStatements(nobody, { isPublic }, order, page, form))),
   );

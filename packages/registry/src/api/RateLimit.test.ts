@@ -49,12 +49,14 @@ test("a call after the stated wait is allowed, and one a little earlier is not",
   expect(outcome(limit)).toBe("in");
 });
 
-test("users do not take from each other, and a clock that goes back gives nothing", () => {
+test("users do not take from each other, and a clock that goes back gives nothing, and takes nothing", () => {
   let now = 10_000;
   const limit = makeLimit({ perSecond: 1, burst: 1 }, () => now);
   expect([outcome(limit), outcome(limit, "dave")]).toEqual(["in", "in"]);
   now = 0;
   expect(outcome(limit)).toBe(1_000);
+  now = 1_000;
+  expect(outcome(limit)).toBe("in");
 });
 
 test("a call that is given back can be made again, and never more of them than the burst", () => {

@@ -302,6 +302,8 @@ const counted = () => {
 };
 
 test("a source is asked for what is needed alone, and ended where it is not read to its end", async () => {
+  const streamed = counted();
+  const stream = streamOf(streamed.source).getReader();
   const refusing = counted();
   await expect(readArchive(refusing.source).next()).rejects.toThrow(ArchiveError);
   await expect.poll(() => refusing.state).toEqual({ given: 512, isEnded: true });
@@ -310,8 +312,7 @@ test("a source is asked for what is needed alone, and ended where it is not read
   expect([await reader.some(5), await reader.exactly(2)]).toEqual([Uint8Array.of(1), Uint8Array.of(2, 3)]);
   expect(pieces.state.given).toBe(3);
   await expect(reader.some(1)).rejects.toThrow("the archive has more than 3 bytes when unpacked");
-  const streamed = counted();
-  const stream = streamOf(streamed.source).getReader();
+  expect(streamed.state.given).toBe(0);
   await stream.read();
   expect(streamed.state.given).toBe(1);
   await stream.cancel();

@@ -74,7 +74,7 @@ const manifestIn = async (source: AsyncIterable<Uint8Array>, unpackedBytes: numb
     const parts = path.split("/");
     // macOS writes metadata files that say nothing about the engine.
     if (!(parts.at(-1) ?? "").startsWith("._")) tops.add(parts[0] ?? "");
-    if (parts.at(-1) !== manifestName || type !== "file" || parts.length > 2 || found.size === 2) continue;
+    if (parts.at(-1) !== manifestName || type !== "file" || parts.length > 2) continue;
     if (parts.length === 2 && tops.size > 1) continue;
     if (size > maxManifestBytes) throw invalid(`${path} is longer than ${maxManifestBytes} bytes`);
     const bytes = new Uint8Array(size);

@@ -62,15 +62,14 @@ export const makeDownload =
       }
       const { start, end } = range ?? { start: 0, end: archive.bytes };
       if (range !== undefined) headers["Content-Range"] = `bytes ${start}-${end - 1}/${archive.bytes}`;
-      const opened =
-        head.method === "HEAD"
-          ? undefined
-          : await openArchive(store, { ...archive, dataKey: await dataKeyOf(archive, box) }, start, end);
-      if (opened === undefined && head.method !== "HEAD") {
+      const status = range === undefined ? 200 : 206;
+      const length = end - start;
+      if (head.method === "HEAD") return { status, headers, body: "", stream: { length, bytes: undefined }, logFields };
+      const bytes = await openArchive(store, { ...archive, dataKey: await dataKeyOf(archive, box) }, start, end);
+      if (bytes === undefined) {
         throw new Error(`the object of archive ${archive.key} is missing: restore it from a backup`);
       }
-      const status = range === undefined ? 200 : 206;
-      return { status, headers, body: "", stream: { length: end - start, bytes: opened }, logFields };
+      return { status, headers, body: "", stream: { length, bytes }, logFields };
     } catch (error) {
       return errorAnswer(error, headersOf({ jsonOnly: true }, "application/json", requestId), { logFields, onFault });
     }

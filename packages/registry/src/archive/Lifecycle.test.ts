@@ -4,12 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { archiveOf, hashOf } from "@bytenite-engines/test-kit/archives";
+import { packTar } from "modern-tar";
 import { expect, test } from "vitest";
 import { fetchHandler, makeApp } from "../api/App.ts";
 import { migrate } from "../api/Migrations.ts";
 import { makeSecretBox, type SecretBox } from "../api/SecretBox.ts";
 import { makeSerializer } from "../api/Serializer.ts";
-import type { SqlDriver } from "../api/SqlDriver.ts";
+import type { SqlDriver, Statement } from "../api/SqlDriver.ts";
+import { statements } from "../api/Statements.ts";
 import { addCredential, ensureUser } from "../manage/Accounts.ts";
 import { change, publishAll } from "../manage/Engines.ts";
 import { makeArchiveFolder, nodeSha256 } from "../node/ArchiveFolder.ts";
@@ -46,14 +48,23 @@ interface WorldOptions extends Partial<ArchiveOptions> {
 
 const said = ({ status, json }: Answered): string => `${status} ${json?.message ?? ""}`;
 
-/** A registry of carol and dave. `meanwhile` runs before each change that is written. */
+/** A registry of carol and dave. `meanwhile` runs before each change that is written, `reading` before what is read. */
 const world = async ({ box, has, ...options }: WorldOptions = {}) => {
   const folder = mkdtempSync(join(tmpdir(), "lifecycle-unit-"));
   const file = openSqlite(":memory:");
   await migrate(file.port, 0);
   const [carol, dave] = [ensureUser(file, "carol", 0), ensureUser(file, "dave", 0)];
   for (const user of [carol, dave]) await addCredential(file, user, "token", user.name, 0, "publish");
-  const state = { nowMs: 1_000_000, meanwhile: (): void => {}, faults: [] as Array<unknown> };
+  const state = {
+    nowMs: 1_000_000,
+    meanwhile: (): void => {},
+    reading: undefined as ((asked: ReadonlyArray<Statement>) => void) | undefined,
+    faults: [] as Array<unknown>,
+  };
+  const read: SqlDriver["read"] = (asked) => {
+    state.reading?.(asked);
+    return file.port.read(asked);
+  };
   const write: SqlDriver["write"] = (statements) => {
     state.meanwhile();
     return file.port.write(statements);
@@ -69,7 +80,7 @@ const world = async ({ box, has, ...options }: WorldOptions = {}) => {
   };
   const send = fetchHandler(
     makeApp({
-      sql: { ...file.port, write },
+      sql: { ...file.port, read, write },
       box,
       serializer: makeSerializer(),
       accessTokens: undefined,
@@ -106,6 +117,14 @@ const world = async ({ box, has, ...options }: WorldOptions = {}) => {
     file
       .rows({ sql: "SELECT action FROM audit WHERE actor <> ? ORDER BY number", values: ["(bne registry --database)"] })
       .map(({ action }) => String(action));
+  /** Subject, and detail, of each change. */
+  const trail = (): ReadonlyArray<readonly [subject: string, detail: unknown]> =>
+    file
+      .rows({
+        sql: "SELECT subject, detail FROM audit WHERE action IN ('upload', 'change engine') ORDER BY number",
+        values: [],
+      })
+      .map(({ subject, detail }) => [String(subject), JSON.parse(String(detail))]);
   const quota = (engines: number | null, bytes: number | null) =>
     file.transaction((run) =>
       run("UPDATE users SET max_engines = ?, max_bytes = ? WHERE name = 'carol'", engines, bytes),
@@ -124,10 +143,10 @@ const world = async ({ box, has, ...options }: WorldOptions = {}) => {
     send,
     ask,
     upload,
-
     get,
     objects,
     audit,
+    trail,
     quota,
     [Symbol.dispose]: end,
   };
@@ -215,6 +234,21 @@ test("the same archive again changes the status at most; another one keeps id, s
   expect(second).toEqual({ ...off, hash: hashOf(other), revision: 2, updatedAt: "1970-01-01T00:16:41.001Z" });
   state.nowMs += 1_000;
   expect((await upload(archive, { engineStatus: "active" })).json).toMatchObject({ status: "active", revision: 3 });
+  expect(registry.trail()).toEqual(
+    [
+      { hash: hashOf(archive), revision: 1 },
+      { status: "inactive" },
+      { hash: hashOf(other), revision: 2 },
+      { hash: hashOf(archive), revision: 3 },
+    ].map((detail) => ["carol/one@0.1", detail]),
+  );
+  // Changed by somebody else between what is read and what is written.
+  state.meanwhile = () => {
+    state.meanwhile = () => {};
+    registry.file.transaction((run) => run("UPDATE engines SET updated_at = updated_at + 1"));
+  };
+  expect((await upload(archive, { engineStatus: "inactive" })).json).toMatchObject({ status: "inactive" });
+  expect((await registry.ask("GET", "engines/one")).json).toMatchObject({ status: "inactive", revision: 3 });
   expect(said(await upload(archive, { engineStatus: "on" }))).toBe("400 engineStatus is active or inactive, or absent");
 });
 
@@ -275,6 +309,13 @@ test("a quota holds for what is new, and counts what an overwrite frees", async 
   expect(said(await upload(await archiveOf({ ...one, version: "0.2" })))).toContain("quota exceeded");
   quota(null, 2 * archive.length);
   expect((await upload(await archiveOf({ ...one, version: "0.2" }))).status).toBe(200);
+  // What has no archive frees none.
+  await publishAll(registry.file, registry.carol, [{ name: "bare", version: "0.1" }], undefined, 0);
+  const bare = await archiveOf({ name: "bare", version: "0.1" });
+  quota(null, 2 * archive.length + bare.length - 1);
+  expect(said(await upload(bare))).toContain("quota exceeded");
+  quota(null, 2 * archive.length + bare.length);
+  expect((await upload(bare)).status).toBe(200);
 });
 
 test("a secret needs a key, comes back to its owner, and keeps its archive with its owner", async () => {
@@ -379,6 +420,7 @@ test("activate, deactivate and delete change what they say, once", async () => {
   ] as const) {
     expect(said(await ask("POST", "engines/one/activate", { body, headers }))).toContain(expected);
   }
+  expect((await ask("POST", "engines/one/activate", { headers: { "If-Match": '"revision-2"' } })).status).toBe(412);
   expect(said(await ask("DELETE", "engines/one@0"))).toBe("400 the tag of what is deleted is name@major.minor");
   expect(said(await ask("POST", "engines/a%20b/activate"))).toBe(
     "400 engine tag must be name, name@major or name@major.minor",
@@ -389,6 +431,36 @@ test("activate, deactivate and delete change what they say, once", async () => {
     change(registry.file, registry.carol, "one@0.1", "delete", 5);
   };
   expect(said(await ask("DELETE", "engines/one@0.1"))).toBe("404 engine not found");
+});
+
+test("an engine that is deleted or handed over between two reads is looked up again", async () => {
+  using registry = await world();
+  const { ask, upload, state, file, carol, dave } = registry;
+  const activate = () => ask("POST", "engines/one/activate");
+  const handOver = (id: string, { number }: typeof carol): void =>
+    void file.transaction((run) => run("UPDATE engines SET owner = ? WHERE id = ?", number, id));
+  /** Runs once, before the statement that begins so is read. */
+  const before = (text: string, run: () => void): void => {
+    state.reading = ([asked]) => {
+      if (asked?.sql.startsWith(text) !== true) return;
+      state.reading = undefined;
+      run();
+    };
+  };
+  const publish = async () =>
+    (await upload(await archiveOf({ ...one, is_public: true }), {}, { token: "dave" })).json.id as string;
+  const open = await publish();
+  expect(said(await activate())).toBe("403 the engine is another user's: only its owner changes it");
+  before("SELECT owner, is_public", () => handOver(open, carol));
+  expect((await activate()).json.engineId).toBe(open);
+  const other = await publish();
+  handOver(open, ensureUser(file, "erin", 0));
+  before(statements.version, () => handOver(open, carol));
+  expect((await activate()).json.engineId).toBe(open);
+  expect(said(await ask("DELETE", "engines/one@0.1"))).toBe("200 ");
+  before(statements.version, () => change(file, dave, "one@0.1", "delete", 5));
+  expect(said(await activate())).toBe("404 engine not found");
+  expect(other).not.toBe(open);
 });
 
 test("a token to read changes nothing, and a change of what there is needs no condition that it be new", async () => {
@@ -434,7 +506,7 @@ const text = (name: string, length = 0): string => JSON.stringify({ name, versio
 
 test("an upload has its manifest at its top or in its one folder, and one type", async () => {
   using registry = await world({
-    limits: { archiveBytes: 400_000, unpackedBytes: 600_000, uploads: 1, uploadsPerUser: 1 },
+    limits: { archiveBytes: 600_000, unpackedBytes: 600_000, uploads: 1, uploadsPerUser: 1 },
   });
   const none = "400 the archive has no manifest.json at its top, nor in the one folder there";
   for (const [files, expected] of [
@@ -446,6 +518,8 @@ test("an upload has its manifest at its top or in its one folder, and one type",
     [{ "x/y/manifest.json": text("a") }, none],
     [{ "x/manifest.json": text("a"), y: "" }, none],
     [{ "y/a": "", "x/manifest.json": text("a") }, none],
+    [{ y: "", "x/manifest.json": text("a", 262_145) }, none],
+    [{ "manifest.json": text("a"), "x/y/manifest.json": text("b", 262_145), "x/z": text("c", 262_145) }, "a"],
     [{ "manifest.json/x": "" }, none],
     [{ "x/a": "", "x/manifest.json/b": "" }, none],
     [{ "manifest.json": text("a", 262_144) }, "a"],
@@ -455,6 +529,8 @@ test("an upload has its manifest at its top or in its one folder, and one type",
     const answer = await registry.upload(await archiveOf(undefined, files));
     expect([Object.keys(files), answer.json.name ?? said(answer)]).toEqual([Object.keys(files), expected]);
   }
+  const folder = await packTar([{ header: { name: "manifest.json", type: "directory", size: 0 } }]);
+  expect(said(await registry.upload(folder))).toBe(none);
   const plain = await archiveOf({ name: "typed", version: "0.1" });
   for (const [archive, type, extension] of [
     [plain, "application/x-tar", "tar"],
@@ -597,6 +673,7 @@ test("an archive that is lost is a fault with the id of the request", async () =
   const { engineLink } = (await registry.ask("GET", "engines/one/download")).json;
   rmSync(registry.folder, { recursive: true });
   const got = await registry.send(new Request(engineLink, { headers: { "X-Request-Id": "mine" } }));
+  expect((await registry.send(new Request(engineLink, { method: "HEAD" }))).status).toBe(200);
   expect([got.status, got.headers.get("x-request-id"), registry.state.faults.map(String)]).toEqual([
     500,
     "mine",

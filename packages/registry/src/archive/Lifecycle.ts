@@ -119,8 +119,10 @@ const ownVersion = async (sql: SqlDriver, user: User, tag: EngineTag) => {
   const status = await readStatus(sql, user, tag);
   const full = parseTag(status.tag) as FullTag;
   const version = await readVersion(sql, user, full);
-  if (version !== undefined && version.id === status.id) return { full, version };
-  if ((await readOwnerOfId(sql, status.id))?.owner === user.number) return undefined;
+  if (version?.id === status.id) return { full, version };
+  const other = await readOwnerOfId(sql, status.id);
+  // What somebody has published, deleted or handed over meanwhile is looked up again.
+  if (version !== undefined || other === undefined || other.owner === user.number) return undefined;
   throw new ApiError("PERMISSION_DENIED", "the engine is another user's: only its owner changes it");
 };
 
@@ -150,11 +152,11 @@ const changed = async (
     engine.updatedAt = timestampFromMs(at);
     if (how === "delete") engine.deletedAt = timestampFromMs(at);
     else engine.status = status;
-    const [rows] = await sql.write([
+    const [[written] = []] = await sql.write([
       changeEngine(rowOf(engine, user.number, version.secret ?? null), version),
       auditStatement(at, user.name, `${how} engine`, `${user.name}/${engineTag}`, { hash: before.hash }),
     ]);
-    if (rows?.length === 1) return outcome;
+    if (written !== undefined) return outcome;
   }
   throw new ApiError("ABORTED", "the engine is being changed by somebody else: try again", { status: 409 });
 };

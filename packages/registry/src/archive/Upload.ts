@@ -351,12 +351,12 @@ const publishNew = async (
     updatedAt: timestampFromMs(at),
   };
   const { secret, kept } = await sealing(options, user, engine, received);
-  const [inserted] = await options.sql.write([
+  const [[inserted] = []] = await options.sql.write([
     insertEngine(rowOf(engine, user.number, secret), user, kept.bytes),
     keepArchive(kept, user, tag, at),
     auditStatement(at, user.name, "upload", subjectOf(user, engine), { hash: kept.hash, revision: 1 }),
   ]);
-  return inserted?.length === 1 ? { engine, isKept: true } : undefined;
+  return inserted === undefined ? undefined : { engine, isKept: true };
 };
 
 const subjectOf = (user: User, { name, version }: Engine): string => `${user.name}/${name}@${version}`;
@@ -391,11 +391,11 @@ const publishOver = async (
             withSecret(engine, await box.open(secret, secretPlace(engine.owner, engine.name, engine.version)));
     if (status === found.status) return { engine: await opened(found), isKept: false };
     const engine = { ...found, status, updatedAt: timestampFromMs(at) };
-    const [changed] = await sql.write([
+    const [[changed] = []] = await sql.write([
       changeEngine(rowOf(engine, user.number, secret), before),
       auditStatement(at, user.name, "change engine", subjectOf(user, engine), { status }),
     ]);
-    return changed?.length === 1 ? { engine: await opened(engine), isKept: false } : undefined;
+    return changed === undefined ? undefined : { engine: await opened(engine), isKept: false };
   }
   if (found.hash !== archive.hash && found.revision >= largestRevision) {
     throw precondition(`${found.name}@${found.version} has the largest revision there is: delete it first`);
@@ -414,11 +414,11 @@ const publishOver = async (
   };
   if (engine.isPublic && (engine.platformConfig?.token ?? "") !== "") throw secretInPublic();
   const { secret, kept } = await sealing(options, user, engine, received);
-  const [changed] = await sql.write([
+  const [[changed] = []] = await sql.write([
     overwriteEngine(rowOf(engine, user.number, secret), before, user, held?.bytes ?? 0, kept.bytes),
     keepArchive(kept, user, tag, at),
     auditStatement(at, user.name, "upload", subjectOf(user, engine), { hash: kept.hash, revision: engine.revision }),
     releaseOthers(kept.key, at),
   ]);
-  return changed?.length === 1 ? { engine, isKept: true } : undefined;
+  return changed === undefined ? undefined : { engine, isKept: true };
 };
