@@ -2,15 +2,13 @@
 import { errors, jwtVerify, SignJWT } from "jose";
 import QuickLRU from "quick-lru";
 import { credentialOf, recognise, scopes, type Credential, type Scope } from "./Authentication.ts";
+import { maxRemembered } from "./Digest.ts";
 import { deriveKeyBytes } from "./SecretBox.ts";
 import type { SqlDriver } from "./SqlDriver.ts";
 import { byId } from "./Statements.ts";
 
 /** Seconds an access token lives, as upstream's do. */
 export const accessTokenSeconds = 3_600;
-
-/** Verified tokens that are remembered until they expire, so that a busy one is verified once. */
-const maxRemembered = 10_000;
 
 /** The scope of a token as OAuth writes it: `engines:read`, and one more word for each that includes it. */
 export const scopeText = (scope: Scope): string =>

@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import {
+  attemptLimit,
   credentialOf,
   makeAuthenticator,
+  maxTokenCharacters,
   requireScope,
   scopes,
   tokenOf,
@@ -68,6 +70,27 @@ test("a token is looked up again after a second, when a call asks for it, and wh
   expect(asked).toEqual([5_000, 5_000 + trustMs, 4_999]);
   await authenticate("good", 5_000, address, "fresh");
   expect(asked).toHaveLength(4);
+});
+
+test("a token is remembered until 20,000 have come since, itself among them", async () => {
+  for (const [others, times] of [
+    [19_998, 1],
+    [19_999, 2],
+  ] as const) {
+    let asked = 0;
+    const authenticate = makeAuthenticator(async (token) => {
+      if (token === "good") asked += 1;
+      return credential(token);
+    });
+    await authenticate("good", 0);
+    for (let other = 0; other < others; other++) await authenticate(String(other), 0);
+    await authenticate("good", 0);
+    expect([others, asked]).toEqual([others, times]);
+  }
+});
+
+test("limits are as they are documented", () => {
+  expect([maxTokenCharacters, trustMs, attemptLimit]).toEqual([8_192, 1_000, { burst: 30, perSecond: 0.5 }]);
 });
 
 /** What a function is refused with, or undefined. */

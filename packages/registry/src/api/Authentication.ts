@@ -2,7 +2,7 @@
 import { withoutBearer } from "@bytenite-engines/core/wire";
 import QuickLRU from "quick-lru";
 import { bytesOf, type User } from "./EngineStore.ts";
-import { digestOf, sameDigest } from "./Digest.ts";
+import { digestOf, maxRemembered, sameDigest } from "./Digest.ts";
 import type { RateLimit } from "./RateLimit.ts";
 import { ApiError } from "./ApiError.ts";
 import type { SqlDriver } from "./SqlDriver.ts";
@@ -13,9 +13,6 @@ export const maxTokenCharacters = 8_192;
 
 /** How long an accepted credential is cached for reads, in milliseconds: the longest delay of a revocation. */
 export const trustMs = 1_000;
-
-/** Most cached credentials. */
-const maxTrusted = 10_000;
 
 /** Kinds of credentials: `api-key` for the token endpoint, the others for the API, `trial` only if allowed. */
 export type CredentialKind = "token" | "api-key" | "trial" | "configured";
@@ -128,7 +125,7 @@ export const makeAuthenticator = (
   attempts?: RateLimit,
 ): ((token: string, nowMs: number, address?: string, fresh?: "fresh") => Promise<Credential | undefined>) => {
   const trusted = new QuickLRU<string, { readonly credential: Credential; readonly sinceMs: number }>({
-    maxSize: maxTrusted,
+    maxSize: maxRemembered,
   });
   return async (token, nowMs, address, fresh) => {
     const known = trusted.get(token);

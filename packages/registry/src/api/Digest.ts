@@ -4,8 +4,8 @@ import QuickLRU from "quick-lru";
 /** Hexadecimal digits of the digest by which a credential is looked up; the rest is compared in constant time. */
 const selectorDigits = 16;
 
-/** Tokens whose digest is remembered by this process, so that a busy token is hashed once. */
-const maxRemembered = 10_000;
+/** Tokens that this process remembers, so that a busy one is hashed, verified and looked up once. */
+export const maxRemembered = 10_000;
 
 /** Longest token that is remembered, in characters: unknown tokens must not fill the memory. */
 const maxRememberedLength = 1_024;

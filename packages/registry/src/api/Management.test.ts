@@ -269,6 +269,23 @@ test("what becomes of a user's engines is said, and fits", async () => {
   ]);
 });
 
+test("engines of a user are deleted or handed over by fifties", async () => {
+  using registry = await world();
+  const erin = registry.user("erin");
+  for (const [name, count, writes] of [
+    ["carol", 50, 3],
+    ["dave", 51, 4],
+  ] as const) {
+    const engines = Array.from({ length: count }, (_, at) => ({ name: `${name}-${at}`, version: "0.1" }));
+    await publishAll(registry.file, registry.user(name), engines, undefined, 0);
+    let written = 0;
+    registry.others.meanwhile = () => void written++;
+    expect((await registry.ask("DELETE", `users/${name}?handOverTo=erin`)).json).toMatchObject({ engines: count });
+    expect(written).toBe(writes);
+  }
+  expect((await registry.ask("GET", `users/${erin.name}`)).json).toMatchObject({ engines: 101 });
+});
+
 test("an engine is switched by what is named alone, and one with a secret is not made public", async () => {
   const box = await makeSecretBox("a key for tests, which is no secret");
   using registry = await world(box);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { pageOf, paginationOf } from "./Page.ts";
+import { maxPageBytes, pageOf, paginationOf } from "./Page.ts";
 
 test.for([
   [undefined, { limit: 20, offset: 0 }],
@@ -21,6 +21,10 @@ test.for([
   ],
 ] as const)("%j asks for the page %j", ([request, page]) => {
   expect(pageOf(request)).toEqual(page);
+});
+
+test("a page has at most 8 MiB", () => {
+  expect(maxPageBytes).toBe(8_388_608);
 });
 
 test.for([

@@ -102,6 +102,18 @@ test("who goes on asking stays limited, however many others come", () => {
   expect(busy).toEqual([true, ...Array.from({ length: 50 }, () => false)]);
 });
 
+test("who has not asked is forgotten when 20,000 have come since, themselves among them", () => {
+  for (const [others, expected] of [
+    [19_998, 1_000],
+    [19_999, "in"],
+  ] as const) {
+    const limit = makeLimit({ perSecond: 1, burst: 1 }, () => 0);
+    limit.take("carol");
+    for (let other = 0; other < others; other++) limit.take(String(other));
+    expect([others, outcome(limit)]).toEqual([others, expected]);
+  }
+});
+
 test.for<[address: string | undefined, counted: string]>([
   [undefined, ""],
   ["192.0.2.1", "192.0.2.1"],

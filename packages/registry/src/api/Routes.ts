@@ -8,7 +8,6 @@ import {
   type Representation,
   requestIdFrom,
 } from "@bytenite-engines/core/wire";
-import QuickLRU from "quick-lru";
 import { credentialOfToken, type AccessTokens } from "./AccessTokens.ts";
 import {
   makeAuthenticator,
@@ -24,7 +23,7 @@ import type { User } from "./EngineStore.ts";
 import type { RateLimit } from "./RateLimit.ts";
 import { ApiError } from "./ApiError.ts";
 import type { SqlDriver } from "./SqlDriver.ts";
-import { methodNotAllowed, otherMethod } from "./Web.ts";
+import { methodNotAllowed, otherMethod, remembering } from "./Web.ts";
 import type { Serializer } from "./Serializer.ts";
 
 /** Database session of one request, and its response headers. */
@@ -170,21 +169,11 @@ export const makeRoutes = (options: RoutesOptions, authorize: Authorize): Routes
   };
 };
 
-/** Accept headers whose meaning is remembered; clients send the same few. */
-const maxAccepts = 100;
-
-const accepts = new QuickLRU<string | null, Representation | undefined>({ maxSize: maxAccepts });
-
-const remembered = (accept: string | null): Representation | undefined => {
-  if (accepts.has(accept)) return accepts.get(accept);
-  const representation = negotiate(accept);
-  accepts.set(accept, representation);
-  return representation;
-};
+const representationFor = remembering(negotiate);
 
 const negotiated = (serializer: Serializer, accept: string | null): Representation => {
   if (serializer.jsonOnly) return offered[0] as Representation;
-  const representation = remembered(accept);
+  const representation = representationFor(accept);
   if (representation !== undefined) return representation;
   const names = offered.map(({ mediaType }) => mediaType).join(", ");
   throw new ApiError("FAILED_PRECONDITION", `nothing that Accept allows is offered; offered are ${names}`, {

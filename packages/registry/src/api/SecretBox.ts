@@ -20,6 +20,13 @@ export class KeyError extends Error {
 
 const utf8 = new TextEncoder();
 
+/** A key that nobody can read from what this gives. */
+export const importKey = (
+  bytes: Uint8Array<ArrayBuffer>,
+  algorithm: "HKDF" | "AES-GCM" | HmacImportParams,
+  usages: ReadonlyArray<KeyUsage>,
+): Promise<CryptoKey> => crypto.subtle.importKey("raw", bytes, algorithm, false, [...usages]);
+
 /** A key for one purpose, derived (HKDF, RFC 5869) from the operator's one key, or from one that ends with this process. Throws on a short key. */
 export const deriveKeyBytes = async (
   key = `${crypto.randomUUID()}${crypto.randomUUID()}`,
@@ -28,7 +35,7 @@ export const deriveKeyBytes = async (
   if (key.length < minKeyCharacters) {
     throw new KeyError(`BYTENITE_REGISTRY_KEY must have at least ${minKeyCharacters} characters`);
   }
-  const material = await crypto.subtle.importKey("raw", utf8.encode(key), "HKDF", false, ["deriveBits"]);
+  const material = await importKey(utf8.encode(key), "HKDF", ["deriveBits"]);
   const info = utf8.encode(`bytenite-engines registry ${purpose}`);
   const algorithm = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info };
   return new Uint8Array(await crypto.subtle.deriveBits(algorithm, material, 256));
@@ -37,7 +44,7 @@ export const deriveKeyBytes = async (
 /** The box of a key. */
 export const makeSecretBox = async (key: string): Promise<SecretBox> => {
   const bytes = await deriveKeyBytes(key, "secrets at rest");
-  const aes = await crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]);
+  const aes = await importKey(bytes, "AES-GCM", ["encrypt", "decrypt"]);
   return {
     seal: async (secret, place) => {
       const iv = crypto.getRandomValues(new Uint8Array(nonceBytes));

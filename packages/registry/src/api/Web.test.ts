@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Answer, RequestHead } from "./Answer.ts";
-import { makeWeb, otherMethod, type WebOptions } from "./Web.ts";
+import { makeWeb, otherMethod, remembering, type WebOptions } from "./Web.ts";
 
 type Fields = Readonly<Record<string, string>>;
 
@@ -56,6 +56,16 @@ test.for<[field: string, coding: string]>([
         : 1_024,
     ]);
   }
+});
+
+test("a field is read once", () => {
+  const read: Array<string | null> = [];
+  const lengthOf = remembering((field) => {
+    read.push(field);
+    return field?.length;
+  });
+  expect(["a", null, "a", null, "bc"].map(lengthOf)).toEqual([1, undefined, 1, undefined, 2]);
+  expect(read).toEqual(["a", null, "bc"]);
 });
 
 const vary = async (headers: Record<string, string>, length?: number, options?: Partial<WebOptions>) => {

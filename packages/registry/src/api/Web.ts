@@ -138,15 +138,22 @@ const isKnown = (field: string | null, tag: string): boolean =>
   field !== null &&
   (field.trim() === "*" || (field.match(/(?:W\/)?"[^"]*"/g) ?? []).some((known) => known.replace(/^W\//, "") === tag));
 
-/** Values of Accept-Encoding that are remembered; clients send the same few. */
+/** Values of a field that are remembered; clients send the same few. */
 const maxRemembered = 100;
 
-const remembered = new QuickLRU<string, Coding | undefined>({ maxSize: maxRemembered });
+/** The same function of a field, which remembers what it gave. */
+export const remembering = <A>(read: (field: string | null) => A): ((field: string | null) => A) => {
+  const known = new QuickLRU<string | null, { readonly value: A }>({ maxSize: maxRemembered });
+  return (field) => {
+    const found = known.get(field) ?? { value: read(field) };
+    known.set(field, found);
+    return found.value;
+  };
+};
 
 /** The coding that `Accept-Encoding` likes best of those offered; undefined for none. */
-const codingFor = (field: string | null): Coding | undefined => {
+const codingFor = remembering((field): Coding | undefined => {
   if (field === null) return undefined;
-  if (remembered.has(field)) return remembered.get(field);
   const weights = new Map<string, number>();
   for (const item of field.split(",")) {
     const [name = "", ...parameters] = item.split(";").map((part) => part.trim().toLowerCase());
@@ -157,7 +164,5 @@ const codingFor = (field: string | null): Coding | undefined => {
   // A coding is used where nothing is said for `identity`, or less.
   const identity = weights.get("identity") ?? 0;
   const [best] = codings.filter((coding) => weightOf(coding) > 0).toSorted((a, b) => weightOf(b) - weightOf(a));
-  const chosen = best !== undefined && weightOf(best) >= identity ? best : undefined;
-  remembered.set(field, chosen);
-  return chosen;
-};
+  return best !== undefined && weightOf(best) >= identity ? best : undefined;
+});

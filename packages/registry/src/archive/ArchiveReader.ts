@@ -224,7 +224,8 @@ const nextHeader = async (
   for (;;) {
     const block = await bytes.exactly(blockBytes);
     if (isZero(block)) {
-      if (parts.length > 0) throw cutShort();
+      const [pending] = parts;
+      if (pending !== undefined) throw cutShort();
       await end(bytes);
       return undefined;
     }
@@ -294,6 +295,9 @@ const parsed = async (blocks: ReadonlyArray<Uint8Array>): Promise<TarHeader | un
 
 const utf8 = new TextDecoder();
 
+/** One character for each byte. */
+const latin1 = new TextDecoder("latin1");
+
 /**
  * Refuses PAX records and GNU names that programs read in different ways: lengths that do not fit, a key twice, NUL in the
  * middle or none at the end.
@@ -304,21 +308,18 @@ const checkExtension = (flag: string, body: Uint8Array): void => {
     if (body.length === 0 || body.indexOf(0) !== body.length - 1) throw refused;
     return;
   }
+  const text = latin1.decode(body);
+  const length = /[1-9]\d{0,5}(?= )/y;
   const keys = new Set<string>();
-  for (let at = 0; at < body.length;) {
-    const digits = /^[1-9]\d{0,5}(?= )/.exec(utf8.decode(body.subarray(at, at + 7)))?.[0] ?? "";
-    const next = at + Number(digits);
-    const text = utf8.decode(body.subarray(at + digits.length + 1, next - 1));
-    const [key = ""] = text.split("=");
-    // Without digits there is no key, or no end.
-    const isClear = key !== "" && key !== text && !keys.has(key) && !text.includes("\0");
-    if (!isClear || body[next - 1] !== lineFeed) throw refused;
+  for (let at = 0; at < text.length;) {
+    length.lastIndex = at;
+    const next = at + Number(length.exec(text)?.[0]);
+    const [, key] = /^\d+ ([^=\0]+)=[^\0]*\n$/.exec(text.slice(at, next)) ?? [];
+    if (key === undefined || keys.has(key) || next > text.length) throw refused;
     keys.add(key);
     at = next;
   }
 };
-
-const lineFeed = 0x0a;
 
 /** Magic of POSIX (1988 and 2001) and of GNU; what comes before both is read in different ways. */
 const magics = { posix: "ustar\0", gnu: "ustar " } as const;

@@ -1,5 +1,5 @@
 // Storage interface for archives, and their encryption.
-import type { SecretBox } from "../api/SecretBox.ts";
+import { importKey, type SecretBox } from "../api/SecretBox.ts";
 import { makeByteReader, streamOf } from "./ArchiveReader.ts";
 
 /** Objects that are written once and never changed. */
@@ -67,8 +67,8 @@ const keyBytes = 32;
 /** Bytes of the object of an archive. */
 export const objectBytes = (bytes: number): number => bytes + Math.ceil(bytes / chunkBytes) * tagBytes;
 
-const importKey = (bytes: Uint8Array): Promise<CryptoKey> =>
-  crypto.subtle.importKey("raw", new Uint8Array(bytes), "AES-GCM", false, ["encrypt", "decrypt"]);
+const openKey = (bytes: Uint8Array): Promise<CryptoKey> =>
+  importKey(new Uint8Array(bytes), "AES-GCM", ["encrypt", "decrypt"]);
 
 /** The nonce of a chunk is its number: no two archives have one key (NIST SP 800-38D, 8.2.1). */
 const algorithmOf = (chunk: number): AesGcmParams => {
@@ -90,7 +90,7 @@ export interface ArchiveWriter {
  */
 export const beginArchive = async (store: ObjectStore, sha256: Sha256): Promise<ArchiveWriter> => {
   const dataKey = crypto.getRandomValues(new Uint8Array(keyBytes));
-  const key = await importKey(dataKey);
+  const key = await openKey(dataKey);
   const object = await store.begin();
   const buffer = new Uint8Array(chunkBytes);
   let filled = 0;
@@ -158,7 +158,7 @@ export const openArchive = async (
   const sealedChunk = chunkBytes + tagBytes;
   const source = await store.read(name, first * sealedChunk, Math.min(last * sealedChunk, objectBytes(bytes)));
   if (source === undefined) return undefined;
-  const key = await importKey(dataKey);
+  const key = await openKey(dataKey);
   const opened = async function* (): AsyncGenerator<Uint8Array> {
     const reader = makeByteReader(source, Infinity);
     try {

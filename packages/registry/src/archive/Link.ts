@@ -1,5 +1,5 @@
 // Signed links to archives: for one archive, for some minutes.
-import { deriveKeyBytes } from "../api/SecretBox.ts";
+import { deriveKeyBytes, importKey } from "../api/SecretBox.ts";
 
 /** The path below which archives are downloaded. */
 export const archivesPath = "/archives";
@@ -34,7 +34,7 @@ const signed = ({ archive, isOwners }: Linked, expires: number): Uint8Array<Arra
 /** Links under a key derived from the operator's, or under one that ends with this process. */
 export const makeLinks = async (operatorKey: string | undefined): Promise<Links> => {
   const bytes = await deriveKeyBytes(operatorKey, "archive links");
-  const key = await crypto.subtle.importKey("raw", bytes, hmac, false, ["sign", "verify"]);
+  const key = await importKey(bytes, hmac, ["sign", "verify"]);
   return {
     sign: async (linked, nowMs) => {
       const expires = Math.floor(nowMs / 1_000) + linkSeconds;
