@@ -99,6 +99,7 @@ test.for<[bytes: ReadonlyArray<number>, problem: string]>([
   [[0x1a, 1, 1, 0x1a, 1, 1], "400 engineData is there twice"],
   [[0x0b], "400 the body is not protobuf"],
   // A tag of more than 32 bits, and a value of more than 64.
+  [[0x80, 0x80, 0x80, 0x80, 0x10, 1], "400 the body is not protobuf"],
   [[0xf8, 0xff, 0xff, 0xff, 0x7f, 1], "400 the body is not protobuf"],
   [[0xbb, 0xd5, 0xbb, 0xb0, 0x47, 0x34, 0x65, 0x16, 0x87, 0x1a], "400 the body is not protobuf"],
   [[0x00, 1], "400 the body is not an EngineMessage"],
