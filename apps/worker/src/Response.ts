@@ -29,9 +29,9 @@ export const respondFromMemory = (entry: Entry, nowMs: number, recipient: Recipi
   let ready = entry.prepared;
   if (ready?.second !== second || ready.mediaType !== mediaType) {
     const outcome = { hit: true, ttlMs: timeToLive(entry.freshness, nowMs) };
-    const headers = headersOf(entry, recipient.request, nowMs, outcome);
     // A response without a body: status and fields are taken from it as they are.
-    ready = { second, mediaType, head: new Response(null, { status: entry.status, headers }) };
+    ready = { second, mediaType, head: new Response(null, { status: entry.status }) };
+    addFields(ready.head.headers, entry, recipient.request, nowMs, outcome);
     entry.prepared = ready;
   }
   return withHead(entry, ready.head, recipient);
@@ -39,18 +39,17 @@ export const respondFromMemory = (entry: Entry, nowMs: number, recipient: Recipi
 
 export const respond = (answer: Answer, nowMs: number, outcome: CacheOutcome, recipient: Recipient): Response => {
   const { status, statusText = "" } = answer;
-  const headers = headersOf(answer, recipient.request, nowMs, outcome);
-  return withHead(answer, { status, statusText, headers }, recipient);
+  const fill = (headers: Headers): void => addFields(headers, answer, recipient.request, nowMs, outcome);
+  return withHead(answer, { status, statusText, fill }, recipient);
 };
 
-const headersOf = (
+const addFields = (
+  headers: Headers,
   { client, format, freshness }: Answer,
   { representation }: ParsedRequest,
   nowMs: number,
   outcome: CacheOutcome,
-): Headers => {
-  // One by one: the runtime takes three times as long for a list of pairs.
-  const headers = new Headers();
+): void => {
   // Stored responses state their age (RFC 9111, 5.1); others the one that the upstream stated.
   const isStored = freshness !== undefined && (outcome.hit === true || outcome.detail === "stale-if-error");
   for (const [name, value] of client) {
@@ -62,10 +61,16 @@ const headersOf = (
   if (isStored) headers.append("age", `${Math.floor(currentAge(freshness, nowMs) / 1000)}`);
   headers.append("cache-status", cacheStatus(proxyName, outcome));
   if (outcome.hit !== true) headers.append("server-timing", `cache;desc="${outcome.detail ?? outcome.forward ?? ""}"`);
-  return headers;
 };
 
-type Head = Pick<Response, "status" | "statusText" | "headers">;
+/** `fill` adds the fields to the response itself, one by one: the runtime copies `Headers`, and takes longer still for a list. */
+type Head = Pick<ResponseInit, "status" | "statusText" | "headers"> & { fill?: (headers: Headers) => void };
+
+const made = (body: BodyInit | null, head: Head): Response => {
+  const response = new Response(body, head);
+  head.fill?.(response.headers);
+  return response;
+};
 
 /** A response with this head, or what the conditions and the range of the request make of it. */
 const withHead = (answer: Answer | Entry, head: Head, recipient: Recipient): Response => {
@@ -75,12 +80,12 @@ const withHead = (answer: Answer | Entry, head: Head, recipient: Recipient): Res
   const rangeField = stored === undefined ? null : rangeFor(method, asked, fieldIn(stored.headers, "etag"));
   const isConditional = condition.ifNoneMatch !== null || condition.ifModifiedSince !== null;
   if (method === "GET" && !isConditional && rangeField === null) return withBody(answer, head, recipient);
-  const isUnmodified = isRead && status === 200 && isNotModified(condition, head.headers, freshness?.responseTimeMs);
+  const { headers, statusText } = made(null, head);
+  const isUnmodified = isRead && status === 200 && isNotModified(condition, headers, freshness?.responseTimeMs);
   if (isUnmodified || status === 304) {
     void stream?.cancel();
-    return new Response(null, { status: 304, headers: notModifiedFields(head.headers) });
+    return new Response(null, { status: 304, headers: notModifiedFields(headers) });
   }
-  const headers = new Headers(head.headers);
   const isCut = (status === 200 || status === 206) && stored?.part?.askedRange !== rangeField;
   const range = isCut ? parseRange(rangeField) : undefined;
   const slice = range && sliceOf(range, stored?.part ?? { first: 0, total: bytes.byteLength }, bytes.byteLength);
@@ -98,20 +103,20 @@ const withHead = (answer: Answer | Entry, head: Head, recipient: Recipient): Res
   // The runtime gives the length of what is sent; of what would be sent it is given here.
   const isLengthKnown = endpoint !== "other" && stream === undefined;
   if (method === "HEAD" && isLengthKnown) headers.set("content-length", `${bytes.byteLength}`);
-  return withBody(answer, { status, statusText: head.statusText, headers }, recipient);
+  return withBody(answer, { status, statusText, headers }, recipient);
 };
 
 /** A response with the body or a part of it, unless it must have none, or the user has too many bytes under way. */
 const withBody = (answer: Answer, head: Head, { request, user, budget, context }: Recipient, part = answer.bytes) => {
   if (request.method === "HEAD" || withoutContent.has(answer.status)) {
     void answer.stream?.cancel();
-    return new Response(null, head);
+    return made(null, head);
   }
-  if (answer.stream !== undefined) return new Response(answer.stream, head);
+  if (answer.stream !== undefined) return made(answer.stream, head);
   const sent = sendBytes(answer, part, budget, user);
   if (sent === undefined) return refuse(tooManyBytes, request.headers.get("accept"));
   if (sent.ended !== undefined) context.waitUntil(sent.ended);
-  return new Response(sent.stream ?? sent.bytes, head);
+  return made(sent.stream ?? sent.bytes, head);
 };
 
 const preflightSeconds = 7_200; // how long a browser may remember a preflight, in seconds
