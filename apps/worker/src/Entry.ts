@@ -13,7 +13,7 @@ type Fields = ReadonlyArray<readonly [name: string, value: string]>;
 
 export type EdgeStore = Pick<Cache, "match" | "put" | "delete">;
 
-/** A Cache API that fails is as if it were not there. */
+/** A Cache API that fails is as if it were not there, and what it has that cannot be read. */
 export const orNothing = async <A>(work: () => Promise<A> | undefined): Promise<A | undefined> => {
   try {
     return await work();
@@ -198,18 +198,15 @@ export const otherForm = (format: Format): Format => (format === "json" ? "proto
 export const hasForm = (answer: Answer, format: Format): boolean =>
   answer.endpoint === "other" || answer.format === format || answer.askedFormat === format;
 
-export const formOf = (entry: Entry, format: Format): Entry | undefined => {
-  if (hasForm(entry, format)) return entry;
-  return entry.other === "none" ? undefined : entry.other;
-};
+export const formOf = (entry: Entry, format: Format): Entry | undefined =>
+  hasForm(entry, format) ? entry : entry.other === "none" ? undefined : entry.other;
 
 /** Longest body that is transcoded, in bytes: the message takes several times that. */
 const maxTranscodedBytes = 1024 * 1024;
 
 /** The entry in a form, made once. Undefined: not possible without loss, or by `no-transform` (RFC 9111, 5.2.2.6). */
 export const inForm = async (entry: Entry, format: Format): Promise<Entry | undefined> => {
-  if (hasForm(entry, format)) return entry;
-  if (entry.other === undefined) {
+  if (!hasForm(entry, format) && entry.other === undefined) {
     const { endpoint, bytes, format: from, client, headers } = entry;
     const isPossible =
       endpoint !== "other" &&
@@ -270,13 +267,13 @@ export const encryptEntry = async (key: string, entry: Entry, secret: CryptoKey)
 };
 
 /** The entry in encrypted bytes. Undefined: they are another owner's, another key's, or no entry. */
-export const decryptEntry = async (
+export const decryptEntry = (
   key: string,
   encrypted: ArrayBuffer,
   secret: CryptoKey,
   owner: string,
-): Promise<Entry | undefined> => {
-  try {
+): Promise<Entry | undefined> =>
+  orNothing(async () => {
     const iv = new Uint8Array(encrypted, 0, ivBytes);
     const data = new Uint8Array(encrypted, ivBytes);
     const plain = new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv }, secret, data));
@@ -284,7 +281,4 @@ export const decryptEntry = async (
     const text = fatalUtf8.decode(plain.subarray(0, end));
     const [boundTo, rest] = JSON.parse(text) as [string, Omit<Entry, "bytes" | "owner">];
     return boundTo === key ? Object.assign(rest, { owner, bytes: plain.subarray(end + 1) }) : undefined;
-  } catch {
-    return undefined;
-  }
-};
+  });

@@ -23,7 +23,7 @@ const maxChanges = 10_000; // most objects whose last change is remembered, so t
 const uncacheableForMs = 10_000;
 export const nobody = ""; // the owner of responses to requests without a token
 
-/** Digest of the token, requested format (none: a change concerns both), normalised target. Of other paths all spellings have one key; http-cache tells them apart. */
+/** Token's digest, requested format (none: both), normalised target. Other paths have one for all spellings, which http-cache tells apart. */
 export const cacheKey = (owner: string, { endpoint, target, path }: Route, format: Format | "" = ""): string => {
   if (endpoint !== "other") return `${owner}/${format}${target}`;
   const query = /\?.*$/.exec(target)?.[0] ?? "";
