@@ -264,6 +264,13 @@ test("zeros behind a gzip are counted with those at its end, and named where the
 });
 
 test("an archive may be as large as its limits", async () => {
+  expect(archiveLimits).toEqual({
+    entries: 10_000,
+    nameBytes: 1_024,
+    depth: 32,
+    headerBytes: 16_384,
+    unpackedBytes: 268_435_456,
+  });
   const archive = tar(file("a"), file("b"));
   for (const bytes of [archive, gzipSync(archive)]) {
     const limits = { ...archiveLimits, entries: 2, unpackedBytes: archive.length };
@@ -307,6 +314,9 @@ test("a source is asked for what is needed alone, and ended where it is not read
   const refusing = counted();
   await expect(readArchive(refusing.source).next()).rejects.toThrow(ArchiveError);
   await expect.poll(() => refusing.state).toEqual({ given: 512, isEnded: true });
+  const partly = counted();
+  for await (const chunk of makeByteReader(partly.source, Infinity).rest()) if (chunk[0] === 2) break;
+  await expect.poll(() => partly.state).toEqual({ given: 2, isEnded: true });
   const pieces = counted();
   const reader = makeByteReader(pieces.source, 3);
   expect([await reader.some(5), await reader.exactly(2)]).toEqual([Uint8Array.of(1), Uint8Array.of(2, 3)]);

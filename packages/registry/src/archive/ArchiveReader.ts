@@ -49,14 +49,18 @@ export const readArchive = async function* (
   limits: ArchiveLimits = archiveLimits,
 ): AsyncGenerator<ArchiveEntry> {
   const raw = makeByteReader(source, Infinity);
-  const start = await raw.peek(gzipMagic.length);
-  const isGzip = gzipMagic.every((byte, index) => start[index] === byte);
-  const bytes = makeByteReader(isGzip ? unzipped(raw.rest()) : raw.rest(), limits.unpackedBytes);
+  const bytes = makeByteReader((await isGzip(raw)) ? unzipped(raw.rest()) : raw.rest(), limits.unpackedBytes);
   try {
     yield* entriesIn(bytes, limits);
   } finally {
     raw.close();
   }
+};
+
+/** Whether what a reader gives next begins as gzip does. */
+export const isGzip = async (bytes: ByteReader): Promise<boolean> => {
+  const start = await bytes.peek(gzipMagic.length);
+  return gzipMagic.every((byte, index) => start[index] === byte);
 };
 
 const entriesIn = async function* (bytes: ByteReader, limits: ArchiveLimits): AsyncGenerator<ArchiveEntry> {
@@ -155,6 +159,7 @@ export interface ByteReader {
   readonly exactly: (count: number) => Promise<Uint8Array>;
   /** Between one and so many; undefined at the end. */
   readonly some: (most: number) => Promise<Uint8Array | undefined>;
+  /** All that is left. Ends the source where it is not read to its end. */
   readonly rest: () => AsyncGenerator<Uint8Array>;
   /** Ends the source. Does not wait for a chunk that is on its way. */
   readonly close: () => void;
@@ -190,9 +195,10 @@ export const makeByteReader = (source: AsyncIterable<Uint8Array>, maxBytes: numb
     await filled(1);
     return held.length === 0 ? undefined : take(Math.min(most, held.length));
   };
+  const close = (): void => void iterator.return?.().catch(() => {});
   return {
     some,
-    close: () => void iterator.return?.().catch(() => {}),
+    close,
     peek: async (count) => {
       await filled(count);
       return held.subarray(0, count);
@@ -203,7 +209,11 @@ export const makeByteReader = (source: AsyncIterable<Uint8Array>, maxBytes: numb
       return take(count);
     },
     rest: async function* () {
-      for (let chunk = await some(Infinity); chunk !== undefined; chunk = await some(Infinity)) yield chunk;
+      try {
+        for (let chunk = await some(Infinity); chunk !== undefined; chunk = await some(Infinity)) yield chunk;
+      } finally {
+        close();
+      }
     },
   };
 };

@@ -1,7 +1,7 @@
 // Archives that are checked while they are stored.
 import { ApiError } from "../api/ApiError.ts";
 import { archiveLimits } from "./ArchivePath.ts";
-import { ArchiveError, readArchive } from "./ArchiveReader.ts";
+import { ArchiveError, isGzip, makeByteReader, readArchive } from "./ArchiveReader.ts";
 import { beginArchive, type ObjectStore, type Sha256, type StoredArchive } from "./ArchiveStore.ts";
 
 /** The name of the manifest in an archive. */
@@ -35,7 +35,6 @@ export const storeArchive = async (
   source: AsyncIterable<Uint8Array>,
 ): Promise<CheckedArchive> => {
   const writer = await beginArchive(store, sha256());
-  let start: Uint8Array = new Uint8Array();
   let bytes = 0;
   const stored = async function* (): AsyncGenerator<Uint8Array> {
     for await (const chunk of source) {
@@ -45,18 +44,18 @@ export const storeArchive = async (
           status: 413,
         });
       }
-      if (start.length < 2) start = Uint8Array.of(...start, ...chunk.subarray(0, 2));
       await writer.write(chunk);
       yield chunk;
     }
   };
   try {
-    const manifest = await manifestIn(stored(), limits.unpackedBytes);
+    const reader = makeByteReader(stored(), Infinity);
+    const mediaType = (await isGzip(reader)) ? "application/gzip" : "application/x-tar";
+    const manifest = await manifestIn(reader.rest(), limits.unpackedBytes);
     const archive = await writer.finish();
-    const isGzip = start[0] === 0x1f && start[1] === 0x8b;
     return {
       archive,
-      mediaType: isGzip ? "application/gzip" : "application/x-tar",
+      mediaType,
       manifest,
       discard: () => store.remove(archive.key),
     };

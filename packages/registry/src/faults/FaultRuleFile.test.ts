@@ -134,9 +134,18 @@ test("latencies are drawn from the distribution that they name, and never negati
   expect(drawn({ normal: [1, 2] }, 0.5, 0.5)).toBe(0);
 });
 
-test("a seed gives the numbers of mulberry32, so that faults of a run come again in a later version", () => {
+test("a seed gives the numbers of mulberry32, so that faults of a run come again in a later version", async () => {
   const { random } = makeFaults([], 1);
-  expect([random(), random()]).toEqual([0.6270739405881613, 0.002735721180215478]);
+  const first = 0.6270739405881613;
+  expect([random(), random()]).toEqual([first, 0.002735721180215478]);
+  expect(makeFaults().random()).toBe(first);
+  const subject = { endpoint: undefined, token: undefined, user: async () => undefined };
+  for (const [probability, expected] of [
+    [first, undefined],
+    [first + 1e-9, { silent: true }],
+  ] as const) {
+    expect(await makeFaults([{ probability, fault: { silent: true } }]).strike(subject)).toEqual(expected);
+  }
 });
 
 test("over HTTP, PUT replaces the rules, POST adds some, DELETE removes all", async () => {

@@ -9,8 +9,8 @@ test.for([
   ["rfc850", "Sunday, 06-Nov-94 08:49:37 GMT"],
   ["asctime", "Sun Nov  6 08:49:37 1994"],
 ] as const)("the form %s is written as the RFC writes it", ([form, text]) => {
-  const hint = { kind: "retry-after-date", seconds: 37, form } as const;
-  expect(hintHeaders([hint], example - 37_000)).toEqual({ "Retry-After": text });
+  const hint = { kind: "retry-after-date", seconds: 3_637, form } as const;
+  expect(hintHeaders([hint], example - 3_637_000)).toEqual({ "Retry-After": text });
 });
 
 test("several hints go out together, and RetryInfo in the body alone", () => {
