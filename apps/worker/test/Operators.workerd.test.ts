@@ -90,9 +90,87 @@ test("a purge of a token takes what is that token's, and its answer does not sho
   for (const token of ["alice", "bob"]) await stage.edge.get(token, "/engines/zipper", json);
   stage.clock.ms += 1;
   const response = await purge("", "token=alice");
-  expect([response.status, (await response.clone().text()).includes("alice")]).toEqual([200, false]);
+  expect([response.status, await response.json()]).toEqual([
+    200,
+    { purged: { token: true, hard: true }, reach: stage.edge.isolate.store.reach },
+  ]);
   expect(await lookup("/engines/zipper")).toBe("");
+  stage.answer = failing(503);
+  expect((await stage.edge.get("alice", "/engines/zipper", json)).status).toBe(503);
   expect(cacheResult(await stage.edge.get("bob", "/engines/zipper", json))).toBe("hit");
+});
+
+test("after a purge of a token the requests of its user that are under way are not joined", async () => {
+  const held = Promise.withResolvers<void>();
+  stage.answer = async (headers) => {
+    await held.promise;
+    return stage.engineFor(headers);
+  };
+  const ask = (token: string) => stage.edge.get(token, "/engines/zipper", json);
+  const sent = () => stage.asked.map(({ headers }) => headers.get("authorization"));
+  const before = ["alice", "bob"].map(ask);
+  await expect.poll(sent).toEqual(["alice", "bob"]);
+  await purge("", "token=alice");
+  const after = ["bob", "alice"].map(ask);
+  await expect.poll(sent).toEqual(["alice", "bob", "alice"]);
+  held.resolve();
+  for (const response of await Promise.all([...before, ...after])) expect(response.status).toBe(200);
+  expect(sent()).toHaveLength(3);
+});
+
+/** What comes of a purge by a form. */
+const messageOf = async (query: string, body: BodyInit): Promise<string> => {
+  const answer = await admin(`purge${query}`, { method: "POST", body });
+  return answer.status === 200 ? "purged" : ((await answer.json()) as { message: string }).message;
+};
+
+test("a token is purged alone, by a form of up to 16,384 bytes", async () => {
+  expect(await messageOf("?hard=true", "token=alice")).toBe("token stands alone");
+  expect(await messageOf("", "token=%00")).toBe("token must be what its user sends in Authorization");
+  for (const [length, expected] of [
+    [16_384, "purged"],
+    [16_385, "the form is too long"],
+  ] as const) {
+    const form = "token=".padEnd(length, "a");
+    // With Content-Length and without.
+    for (const body of [form, new Response(form).body ?? ""]) expect(await messageOf("", body)).toBe(expected);
+  }
+});
+
+const health = async (): Promise<object> => {
+  const response = await stage.edge.send(new Request(`${edgeOrigin}/-/health`));
+  expect([response.status, response.headers.get("cache-control")]).toEqual([200, "no-store"]);
+  return response.json();
+};
+
+test("health tells anybody what the upstream last did, by GET and HEAD", async () => {
+  const time = (): string => new Date(stage.clock.ms).toISOString();
+  const upstream = { state: "unknown", breaker: "closed", lastAnswer: null, lastFailure: null };
+  expect(await health()).toEqual({ status: "ok", upstream });
+  await stage.edge.get("alice", "/engines/zipper", json);
+  const lastAnswer = time();
+  expect(await health()).toEqual({ status: "ok", upstream: { ...upstream, state: "answering", lastAnswer } });
+  stage.clock.ms += 1;
+  // The probe has no token.
+  stage.answer = (headers) => (headers.has("authorization") ? refused() : failing(404)());
+  await stage.edge.get("alice", "/engines/other", json);
+  await stage.edge.settle();
+  const lastFailure = time();
+  expect(await health()).toEqual({
+    status: "ok",
+    upstream: { state: "failing", breaker: "closed", lastAnswer, lastFailure },
+  });
+  stage.clock.ms += 5_000;
+  stage.answer = refused;
+  await stage.edge.get("alice", "/engines/another", json);
+  await stage.edge.settle();
+  expect(await health()).toMatchObject({ upstream: { state: "failing", breaker: "open", lastFailure: time() } });
+  for (const [method, status] of [
+    ["HEAD", 200],
+    ["POST", 405],
+  ] as const) {
+    expect((await stage.edge.send(new Request(`${edgeOrigin}/-/health`, { method }))).status).toBe(status);
+  }
 });
 
 test("without a log a purge says that it is for one data centre", async () => {
@@ -152,9 +230,23 @@ test("an explanation says why a request hits or misses, with rule and section, a
   await stage.edge.get("alice", "/engines/zipper", json);
   expect(await explain("/engines/zipper")).toMatchObject({
     key: { user: "this token", endpoint: "get", target: "/engines/zipper", form: "json" },
-    stored: { contains: ["zipper"] },
+    stored: {
+      contains: ["zipper"],
+      isTranscoded: false,
+      cacheControl: null,
+      fetchedAt: new Date(stage.clock.ms).toISOString(),
+    },
     freshness: { ttlMs: 60_000, explicit: false },
     decision: { action: "fresh", section: "RFC 9111, 4.2" },
+  });
+  const other = { "x-explain-authorization": "alice", accept: "application/x-protobuf" };
+  expect(await (await admin("explain?path=/v1/dev/engines/zipper", { headers: other })).json()).toMatchObject({
+    stored: { isTranscoded: true },
+  });
+  // The admin secret is nobody's token.
+  expect(await (await admin("explain?path=/v1/dev/engines/zipper", { headers: json })).json()).toMatchObject({
+    key: { user: "none: nothing is stored" },
+    stored: null,
   });
   stage.clock.ms += 61_000;
   expect((await explain("/engines/zipper")).decision.section).toContain("RFC 5861");
@@ -168,9 +260,13 @@ test("an explanation says why a request hits or misses, with rule and section, a
 });
 
 test("an explanation knows a purge, and that the upstream failed lately", async () => {
+  stage.answer = (headers) => stage.engineFor(headers, { "cache-control": "max-age=60" });
   await stage.edge.get("alice", "/engines/zipper", json);
   stage.clock.ms += 1;
-  expect(await explain("/engines/zipper")).toMatchObject({ stored: { purged: null }, upstream: { isFailing: false } });
+  expect(await explain("/engines/zipper")).toMatchObject({
+    stored: { purged: null, cacheControl: "max-age=60" },
+    upstream: { isFailing: false },
+  });
   await purge("?tag=zipper");
   expect(await explain("/engines/zipper")).toMatchObject({
     stored: { purged: "soft" },
