@@ -325,6 +325,9 @@ test.skipIf(!isRoot)("root's file counts for a user, and the user's own, tried a
       encoding: "utf8",
     });
   expect(asStranger()).toMatchObject({ status: 0, stdout: "never\n" });
+  chmodSync(home.userFile, 0o600);
+  expect(asStranger()).toMatchObject({ status: 2, stderr: `bne: Cannot read ${home.userFile}: you may not\n` });
+  chmodSync(home.userFile, 0o644);
   chownSync(home.userFile, 1_234, 1_234);
   expect(asStranger().status).toBe(2);
 });

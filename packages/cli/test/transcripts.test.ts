@@ -465,6 +465,8 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       "doctor",
       "doctor -o csv",
       "@80 doctor",
+      "@40 doctor",
+      "doctor --jq .well",
       "doctor --emit-proto out.proto",
       "doctor --emit-proto no/such/out.proto",
       '#[{"fault":{"status":401}}]',
@@ -480,6 +482,7 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       '#[{"skip":7,"fault":{"status":403}}]',
       "doctor --attempts 1",
       "doctor --base-url http://127.0.0.1:9/v1/dev",
+      "doctor --base-url http://127.0.0.1:9/v1/dev --emit-proto out-2.proto",
     ],
   ],
   [
@@ -523,6 +526,11 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       "registry engines --database DIR/db -o csv --columns tag,status,isPublic,revision",
       "@40 registry engines --database DIR/db",
       "@100 registry engines --database DIR/db",
+      "registry import DIR/bad.ndjson --user bob --database DIR/db",
+      "registry import DIR/bad.ndjson --user bob --database DIR/db -o json",
+      "registry backup DIR/copy --database DIR/db",
+      "registry backup DIR/copy --database DIR/db",
+      "registry check --database DIR/copy",
       "registry engines --limit 1 --database DIR/db -o name",
       "registry engines --limit 2 --database DIR/db -o name",
       "registry engines --limit 999999999 --database DIR/db -o name",
@@ -551,13 +559,20 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       "registry users delete bob --yes --database DIR/db",
       "registry export --database DIR/db --user nobody",
       "registry users --database DIR/no/such/db",
+      "registry engines --database DIR/db",
+      "registry audit --limit 99 --database DIR/db -o csv --columns action",
+      "registry audit --limit x --database DIR/db",
+      "registry quota --database DIR/db",
     ],
   ],
 ];
 
 for (const [name, user, lines] of scenarios) {
   test(`what is said by ${name}`, async () => {
-    const files = { "all.ndjson": '{"name":"hello","version":"0.1","type":"partitioner"}\n' };
+    const files = {
+      "all.ndjson": '{"name":"hello","version":"0.1","type":"partitioner"}\n',
+      "bad.ndjson": '{"name":"bad"}\n{"name":"good","version":"0.1"}\nno JSON\n',
+    };
     const said = await transcript(user, files, lines);
     expect(said.replaceAll(/[\d.]+ m?s left/g, "TIME left")).toMatchSnapshot(name);
   });

@@ -1,5 +1,5 @@
 // wait and watch by a clock of their own: no test waits.
-import { beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { TestRegistry } from "@bytenite-engines/registry/testing";
 import { transcript, type Line } from "./Transcript.ts";
 
@@ -17,6 +17,7 @@ beforeEach(() => {
   vi.stubGlobal("setTimeout", (then: () => void, ms = 0) => realTimeout(then, ms < 40 ? ms : 1_000_000));
   vi.spyOn(performance, "now").mockImplementation(() => clock.now);
 });
+afterEach(() => void vi.restoreAllMocks());
 
 /** What one command line says, while something happens at its times. */
 const timed = (
@@ -117,4 +118,33 @@ test("watch writes what changes, goes on over failures, and ends with the last o
     await timed("watch -o json"),
   ];
   expect(said.join("").replaceAll(/"engine":\{[^\n]*\}\}/g, "ENGINE")).toMatchSnapshot("watch");
+});
+
+/** The fault that is a list of so many engines. */
+const engines = (count: number): Parameters<TestRegistry["faults"]["set"]>[0] => {
+  const engines = Array.from({ length: count }, (_, index) => ({ name: `engine-${index}`, version: "1.0" }));
+  return [{ fault: { contentType: "application/json", body: { text: JSON.stringify({ engines }) } } }];
+};
+
+test("watch keeps a table up to date that fits the screen, and says what does not", async () => {
+  // The screen is that of this process, which has none: 80 cells and 24 lines.
+  const write = vi.spyOn(process.stdout, "write").mockImplementation(() => true);
+  const before = process.listenerCount("exit");
+  const said = [
+    await timed("@80 watch word-count long@0.2 --timeout 3s --interval 1s", (registry, now) => {
+      if (now === 1_000) registry.change("bob", "long@0.2", "activate");
+    }),
+    await timed("@80 watch --timeout 500ms --columns name,version", (registry) => registry.faults.set(engines(22))),
+    await timed("@80 watch --timeout 500ms --columns name,version", (registry) => registry.faults.set(engines(21))),
+    await timed("@80 watch --timeout 500ms --columns name --no-headers", (registry) =>
+      registry.faults.set(engines(23)),
+    ),
+    await timed("@80 watch --timeout 500ms", (registry) => registry.faults.set(engines(0))),
+    await timed("@80 watch word-count --timeout 500ms -o json"),
+    await timed("@80 watch nothing --timeout 500ms -o wide"),
+    await timed("@80 watch nothing --timeout 500ms --jq .tag"),
+  ];
+  expect(said.join("")).toMatchSnapshot("table");
+  expect(write.mock.calls).toEqual(Array.from({ length: 6 }, () => ["\u001b[?25h"]));
+  expect(process.listenerCount("exit")).toBe(before);
 });

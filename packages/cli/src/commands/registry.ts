@@ -133,7 +133,7 @@ const untilAborted = <A>(work: Promise<A>, signal: AbortSignal): Promise<A> => {
   const aborted = new Promise<never>((_, reject) => {
     const end = (): void => reject(signal.reason as Error);
     if (signal.aborted) end();
-    else signal.addEventListener("abort", end, { once: true });
+    else signal.addEventListener("abort", end);
   });
   return Promise.race([work, aborted]);
 };

@@ -1,6 +1,25 @@
-import { expect, test } from "vitest";
-import { assertBound, isLocal, parseSecret } from "./Credentials.ts";
-import { assertProfile, assertProfileName, profileNames, unknownKeys } from "./Settings.ts";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import {
+  assertBound,
+  credentialsFile,
+  credentialsOf,
+  isLocal,
+  loadSecret,
+  parseSecret,
+  removeSecret,
+  storeSecret,
+} from "./Credentials.ts";
+import {
+  assertProfile,
+  assertProfileName,
+  loadSettings,
+  profileNames,
+  unknownKeys,
+  type Settings,
+} from "./Settings.ts";
 import { assertLasting, readSetting, settingOf } from "./Setting.ts";
 
 test("a stored secret has all of its parts, or is none", () => {
@@ -33,6 +52,101 @@ test("a secret is bound to its origin", () => {
     true,
     false,
   ]);
+});
+
+/** Settings of runs with one file of their own, by the profile and the base URL that are given. */
+const runs = (): ((profile: string, baseUrl?: string) => Promise<Settings>) => {
+  const folder = mkdtempSync(join(tmpdir(), "bne-credentials-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return (profile, baseUrl) =>
+    loadSettings({
+      flags: { profile, ...(baseUrl === undefined ? {} : { "base-url": baseUrl }) },
+      env: {},
+      cwd: folder,
+      userFile: join(folder, "config.json"),
+    });
+};
+const noInput = async (): Promise<string> => "";
+
+test("secrets of profiles are in one file, and what is known of them in the other", async () => {
+  const settings = runs();
+  const one = await settings("one");
+  const path = credentialsFile(one.userFile);
+  const token = { kind: "token", secret: "s", baseUrl: "https://a.example/v1" } as const;
+  const key = {
+    kind: "api-key",
+    secret: "k",
+    baseUrl: "https://b.example",
+    authUrl: "https://auth.example/x",
+  } as const;
+  expect(await removeSecret(one, "one")).toBe("none");
+  expect(await loadSecret(one)).toBeUndefined();
+  expect(await storeSecret(one, token, false)).toEqual({ place: "file", where: path });
+  expect(await storeSecret(await settings("two"), key, false)).toEqual({ place: "file", where: path });
+  expect(readFileSync(path, "utf8")).toBe(`${JSON.stringify({ one: token, two: key }, null, 2)}\n`);
+  const known = { baseUrl: "https://a.example/v1", credentials: "file", kind: "token" };
+  expect(JSON.parse(readFileSync(one.userFile, "utf8"))).toEqual({
+    profiles: { one: known, two: { baseUrl: "https://b.example", credentials: "file", kind: "api-key" } },
+  });
+  expect(await loadSecret(await settings("two"))).toEqual({ secret: key, place: "file", where: path });
+  expect(await removeSecret(await settings("two"), "two")).toBe("removed");
+  expect(readFileSync(path, "utf8")).toBe(`${JSON.stringify({ one: token }, null, 2)}\n`);
+  expect(await loadSecret(await settings("two"))).toBeUndefined();
+  expect(await removeSecret(await settings("one"), "one")).toBe("removed");
+  expect(existsSync(path)).toBe(false);
+  expect(JSON.parse(readFileSync(one.userFile, "utf8"))).toEqual({
+    profiles: { one: { baseUrl: "https://a.example/v1" }, two: { baseUrl: "https://b.example" } },
+  });
+  await expect(storeSecret({ ...one, profileName: "-x" }, token, false)).rejects.toThrow("is not a name for a profile");
+});
+
+test("a stored API key is exchanged at its own origin, or where was said when it was stored", async () => {
+  const settings = runs();
+  const key = {
+    kind: "api-key",
+    secret: "k",
+    baseUrl: "https://b.example",
+    authUrl: "https://auth.example/x",
+  } as const;
+  await storeSecret(await settings("two"), key, false);
+  const found = async (authUrl: string | undefined, kind: "api-key" | "token" = "api-key") => {
+    await storeSecret(await settings("two"), { ...key, kind }, false);
+    const run = await settings("two");
+    const text = (name: string): string | undefined => (name === "authUrl" ? authUrl : run.text(name));
+    return credentialsOf({ ...run, text }, {}, {}, noInput);
+  };
+  for (const [authUrl, used] of [
+    [undefined, "https://auth.example/x"],
+    ["https://auth.example/y", "https://auth.example/y"],
+    ["https://b.example/z", "https://b.example/z"],
+  ] as const) {
+    expect(await found(authUrl)).toMatchObject({ kind: "api-key", secret: "k", authUrl: used });
+  }
+  await expect(found("https://c.example/x")).rejects.toThrow(
+    "The API key of profile two was not stored for https://c.example, so it is not sent there",
+  );
+  expect(await found("https://c.example/x", "token")).toMatchObject({ kind: "token", secret: "k" });
+  await expect(credentialsOf(await settings("two", "https://c.example"), {}, {}, noInput)).rejects.toThrow(
+    "The credentials of profile two are for https://b.example, not for https://c.example",
+  );
+});
+
+test("credentials are those of the flag, of the environment, or stored ones", async () => {
+  const settings = await runs()("one");
+  const given = (flags: Parameters<typeof credentialsOf>[1], env: Record<string, string>, input = "") =>
+    credentialsOf(settings, flags, env, async () => input);
+  const both = { BYTENITE_TOKEN: " t\n", BYTENITE_API_KEY: "k" };
+  expect(await given({ token: "x" }, both)).toMatchObject({ kind: "token", secret: "x", origin: "flag --token" });
+  expect(await given({ token: "-" }, both, "y")).toMatchObject({ kind: "token", secret: "y", origin: "flag --token" });
+  expect(await given({}, both)).toMatchObject({ kind: "token", secret: "t", origin: "BYTENITE_TOKEN" });
+  expect(await given({}, { ...both, BYTENITE_TOKEN: " " })).toMatchObject({
+    kind: "api-key",
+    secret: "k",
+    origin: "BYTENITE_API_KEY",
+  });
+  expect(await given({}, {})).toBeUndefined();
+  await expect(given({ token: "-" }, {}, " ")).rejects.toThrow("--token is empty");
+  await expect(given({}, { BYTENITE_TOKEN: "a\nb" })).rejects.toThrow("BYTENITE_TOKEN");
 });
 
 test("names and keys that are not known are named as far as 100 characters", () => {

@@ -132,7 +132,7 @@ const readProject = async (path: string): Promise<Project> => {
   return { values, warnings };
 };
 
-const fromFlag = ({ name, flag }: Setting, flags: Arguments["flags"]): Resolved | undefined => {
+const fromFlag = ({ flag }: Setting, flags: Arguments["flags"]): Resolved | undefined => {
   const value = flags[flag.name];
   return value === undefined
     ? undefined
@@ -140,15 +140,16 @@ const fromFlag = ({ name, flag }: Setting, flags: Arguments["flags"]): Resolved 
         value,
         text: flag.kind === "duration" ? `${String(value)}ms` : String(value),
         kind: "flag",
-        origin: `flag --${flag.name === name ? name : flag.name}`,
+        origin: `flag --${flag.name}`,
       };
 };
 
 const fromEnvironment = (setting: Setting, env: Environment): Resolved | undefined => {
-  const text = setting.variable === undefined ? undefined : env[setting.variable];
-  return text === undefined || text === "" || setting.variable === undefined
+  const { variable = "" } = setting;
+  const text = env[variable] ?? "";
+  return text === ""
     ? undefined
-    : { value: readSetting(setting, text, setting.variable), text, kind: "environment", origin: setting.variable };
+    : { value: readSetting(setting, text, variable), text, kind: "environment", origin: variable };
 };
 
 const fromFile = (setting: Setting, values: ConfigValues, origin: string, kind: OriginKind): Resolved | undefined => {
