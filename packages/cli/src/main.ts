@@ -18,18 +18,12 @@ const keepCompiledCode = (): void => {
 /** Runs a command line and sets the exit code. */
 export const main = async (argv: ReadonlyArray<string>): Promise<void> => {
   const [first, second] = argv;
-  if (argv.length === 1 && (first === "--version" || first === "-V")) {
-    printText(`${version}\n`);
-    return;
-  }
+  if (argv.length === 1 && (first === "--version" || first === "-V")) return printText(`${version}\n`);
   keepCompiledCode();
-  if (argv.length === 2 && first === "completion" && second !== undefined) {
+  if (argv.length === 2 && first === "completion") {
     const { completionScripts } = await import("./complete/Scripts.ts");
-    const script = Object.hasOwn(completionScripts, second) ? completionScripts[second] : undefined;
-    if (script !== undefined) {
-      printText(script);
-      return;
-    }
+    const script = completionScripts.get(second ?? "");
+    if (script !== undefined) return printText(script);
   }
   if (first === "__complete") {
     const { complete } = await import("./complete/Complete.ts");

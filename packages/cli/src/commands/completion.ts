@@ -7,9 +7,9 @@ import { positional, type Invocation } from "../Invocation.ts";
 
 export const run = async (invocation: Invocation): Promise<number> => {
   const shell = positional(invocation, 0);
-  const script = Object.hasOwn(completionScripts, shell) ? completionScripts[shell] : undefined;
+  const script = completionScripts.get(shell);
   if (script === undefined) {
-    const shells = Object.keys(completionScripts);
+    const shells = [...completionScripts.keys()];
     throw new UsageError(
       `There is no completion for ${JSON.stringify(shell)}`,
       didYouMean(shell, shells) ?? `There is: ${shells.join(", ")}.`,

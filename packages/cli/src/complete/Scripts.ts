@@ -67,4 +67,4 @@ Register-ArgumentCompleter -Native -CommandName bne -ScriptBlock {
 `;
 
 /** The script of each shell. */
-export const completionScripts: Readonly<Record<string, string>> = { bash, zsh, fish, powershell };
+export const completionScripts: ReadonlyMap<string, string> = new Map(Object.entries({ bash, zsh, fish, powershell }));
