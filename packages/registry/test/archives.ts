@@ -1,6 +1,43 @@
-// Sample archives and lifecycle calls over HTTP, for tests.
+// Engines with archives, and lifecycle calls over HTTP, for tests.
 import { fromBinary, create, toBinary } from "@bufbuild/protobuf";
 import { EngineMessageSchema, EngineSchema, StatusSchema } from "@bytenite-engines/proto";
+import { hashOf } from "@bytenite-engines/test-kit/archives";
+import type { SecretBox } from "../src/api/SecretBox.ts";
+import { addArchive } from "../src/archive/ArchiveRows.ts";
+import { beginArchive, sealDataKey } from "../src/archive/ArchiveStore.ts";
+import { ensureUser } from "../src/manage/Accounts.ts";
+import { publishAll } from "../src/manage/Engines.ts";
+import { makeArchiveFolder, nodeSha256 } from "../src/node/ArchiveFolder.ts";
+import type { SqliteFile } from "../src/node/SqliteFile.ts";
+
+/** An engine of version 0.1 with an archive. */
+export interface Given {
+  readonly user: string;
+  readonly name: string;
+  readonly archive: Buffer;
+  /** Its secret; "" for none. */
+  readonly token: string;
+}
+
+/** Gives a user an engine with an archive in a folder, as an upload does. */
+export const giveArchive = async (
+  file: SqliteFile,
+  folder: string,
+  box: SecretBox,
+  { user, name, archive, token }: Given,
+): Promise<void> => {
+  const writer = await beginArchive(makeArchiveFolder(folder), nodeSha256());
+  await writer.write(archive);
+  const stored = await writer.finish();
+  const id = `id-of-${name}`;
+  const engine = { id, name, version: "0.1", hash: hashOf(archive), platformConfig: { token } };
+  await publishAll(file, ensureUser(file, user, 0), [engine], box, 0);
+  const isSealed = token !== "";
+  const kept = isSealed ? await sealDataKey(stored, box) : stored;
+  const mediaType = archive[0] === 0x1f ? "application/gzip" : "application/x-tar";
+  const { sql, values } = addArchive({ ...kept, mediaType, isSealed }, id, 0);
+  file.transaction((run) => run(sql, ...values));
+};
 
 /** What an answer says, in either form. */
 export interface Said {

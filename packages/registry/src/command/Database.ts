@@ -1,6 +1,7 @@
 // The database that a command works on, and its key.
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { UnacceptableEngineError } from "../api/EngineRow.ts";
 import { assertCurrent, migrate, NewerDatabaseError, OlderDatabaseError } from "../api/Migrations.ts";
@@ -100,6 +101,8 @@ export const withDatabase = async <A>(
     file = openSqlite(path);
     if (how === "read" || how === "copy") await assertCurrent(file.port, box, { acceptOlder: how === "copy" });
     else await migrate(file.port, Date.now(), box);
+    // The snapshot of these reads ends with the turn: work begins one that lasts.
+    await setImmediate();
     return await work(file, box);
   } catch (error) {
     throw userErrorOf(error, path);

@@ -1,11 +1,16 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
+import { archiveOf } from "@bytenite-engines/test-kit/archives";
+import { afterAll, afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { migrate } from "../api/Migrations.ts";
-import { createCredential, ensureUser } from "../manage/Accounts.ts";
-import { publishAll } from "../manage/Engines.ts";
+import { makeSecretBox } from "../api/SecretBox.ts";
+import { giveArchive } from "../../test/archives.ts";
+import { createCredential, ensureUser, noteChange, userOf } from "../manage/Accounts.ts";
+import { change, publishAll } from "../manage/Engines.ts";
 import { openSqlite } from "../node/SqliteFile.ts";
 import { executeRegistry, runRegistry } from "./registry.ts";
 
@@ -162,6 +167,27 @@ test("an export has its format and secrets by flags that are there", async () =>
   expect(stdout).toMatch(/^\{.*"e-0".*\}\n$/);
 });
 
+test("an export as SQL is of one moment, whatever another process writes meanwhile", async () => {
+  const path = await database(1);
+  const other = openSqlite(path);
+  for (let index = 0; index < 100; index++) ensureUser(other, `user-${index}`, 0);
+  let lines = "";
+  const add = write((text) => {
+    if (lines === "") other.transaction((run) => noteChange(run, 1, "a late change", "ann"));
+    lines += text;
+  });
+  // A slow reader: each line takes a turn of the event loop.
+  vi.spyOn(process.stdout, "write").mockImplementation((...given) => {
+    add(...given);
+    setImmediate(() => process.stdout.emit("drain"));
+    return false;
+  });
+  expect(await done(path, "export", "--format", "sql")).toEqual([0]);
+  expect(lines.match(/^INSERT INTO users /gm)).toHaveLength(101);
+  expect(lines).not.toContain("a late change");
+  other.close();
+});
+
 test("backups have a name or their time, and the newest are kept", async () => {
   const path = await database(1);
   const folder = join(directory, "backups");
@@ -258,6 +284,130 @@ test("a check says that a database is sound, or what is not", async () => {
   expect(code).toBe(1);
   expect(said.slice(0, -1)).not.toHaveLength(0);
   expect(said.at(-1)).toMatch(/^DIR\/\d+\.sqlite is damaged: move it away and restore a backup$/);
+});
+
+const problemIn = (lines: ReadonlyArray<unknown>): ReadonlyArray<string> =>
+  lines.map((line) => (line as { readonly problem: string }).problem.replaceAll(directory, "DIR")).toSorted();
+
+const archivesOf = (folder: string): ReadonlyArray<string> => readdirSync(folder).filter((one) => one !== "incoming");
+
+const unread = (archives: string): string =>
+  `registry: ${archives} with secrets compared by size only: set BYTENITE_REGISTRY_KEY to read them`;
+
+test("archives go through exports, imports, backups and checks, and what is left out or lost is told", async () => {
+  const key = "k".repeat(32);
+  const box = await makeSecretBox(key);
+  vi.stubEnv("BYTENITE_REGISTRY_KEY", key);
+  const path = fresh();
+  const file = openSqlite(path);
+  await migrate(file.port, 0, box);
+  for (const [name, token] of [
+    ["open", ""],
+    ["sealed", "hush"],
+    ["hidden", "hush"],
+  ] as const) {
+    const archive = await archiveOf({ name, version: "0.1", ...(token === "" ? {} : { platform_config: { token } }) });
+    await giveArchive(file, `${path}.archives`, box, { user: "ann", name, archive, token });
+  }
+  // Node may warn of many listeners of stdout.
+  const told = () => stderr.split("\n").filter((line) => line.startsWith("registry: "));
+  const [folder, lines] = [join(directory, "exported"), join(directory, "exported.ndjson")];
+  expect(await done(path, "export", "--with-secrets", "--with-archives", folder)).toEqual([0]);
+  expect([archivesOf(folder).length, told()]).toEqual([3, []]);
+  writeFileSync(lines, stdout);
+  const copy = fresh();
+  expect(await done(copy, "import", lines, "--with-archives", folder)).toEqual([
+    0,
+    "imported 3 engines from DIR/exported.ndjson",
+  ]);
+  expect(archivesOf(`${copy}.archives`)).toHaveLength(3);
+  rmSync(join(folder, String(archivesOf(folder)[0])));
+  expect(await done(fresh(), "import", lines, "--with-archives", folder)).toEqual([
+    1,
+    "imported 3 engines from DIR/exported.ndjson",
+    expect.stringMatching(
+      /^DIR\/exported\.ndjson line [123]: imported without its archive, which is not in \S+\/exported$/,
+    ),
+  ]);
+  const objects = join(directory, "objects");
+  stdout = "";
+  expect(await done(path, "export", "--format", "sql", "--with-archives", objects)).toEqual([0]);
+  expect(archivesOf(objects)).toEqual(archivesOf(`${path}.archives`));
+  expect(stdout).toMatch(/^INSERT INTO archives /m);
+  expect([file.database.isTransaction, file.rows({ sql: "SELECT * FROM archive_holds", values: [] })]).toEqual([
+    false,
+    [],
+  ]);
+  const backup = join(directory, "archives.sqlite");
+  expect(await done(path, "backup", backup)).toEqual([0, "backed up 3 engines of 1 user to DIR/archives.sqlite"]);
+  const sound = [0, expect.stringMatching(/ is sound$/)];
+  expect([await done(path, "check"), told()]).toEqual([sound, []]);
+  // Without the key.
+  vi.stubEnv("BYTENITE_REGISTRY_KEY", "");
+  expect(await done(path, "export", "--with-archives", join(directory, "withheld"))).toEqual([0]);
+  expect(archivesOf(join(directory, "withheld"))).toHaveLength(1);
+  expect(told().toSorted()).toEqual(
+    ["hidden", "sealed"].map(
+      (name) => `registry: the archive of ${name}@0.1 holds a secret: --with-secrets exports it`,
+    ),
+  );
+  stderr = "";
+  expect(await done(path, "backup", backup)).toHaveLength(2);
+  expect([await done(path, "check"), told()]).toEqual([sound, [unread("2 archives"), unread("2 archives")]]);
+  change(file, userOf(file, "ann"), "hidden", "delete", 1);
+  stderr = "";
+  expect([await done(path, "check"), told()]).toEqual([sound, [unread("1 archive")]]);
+  renameSync(`${path}.archives`, join(directory, "elsewhere"));
+  const missing = ["open", "sealed"].map((name) =>
+    expect.stringMatching(`^the archive of ${name}@0\\.1 of ann is missing: DIR/`),
+  );
+  const [code, ...said] = await done(path, "check");
+  expect([code, problemIn(said.slice(0, -1)), said.at(-1)]).toEqual([
+    1,
+    missing,
+    expect.stringMatching(/ is sound, but not its archives: their owners upload them again, or restore a backup$/),
+  ]);
+  for (const format of ["ndjson", "sql"]) {
+    expect(await done(path, "export", "--format", format, "--with-archives", join(directory, format))).toEqual([
+      1,
+      expect.stringMatching(/^the archive of \S+@0\.1(?: of ann)? is missing: /),
+    ]);
+  }
+  expect(file.rows({ sql: "SELECT * FROM archive_holds", values: [] })).toEqual([]);
+  expect(await done(path, "check", "--archives", join(directory, "elsewhere"))).toEqual(sound);
+  vi.stubEnv("REGISTRY_ARCHIVES", join(directory, "elsewhere"));
+  expect(await done(path, "check")).toEqual(sound);
+  vi.stubEnv("REGISTRY_ARCHIVES", "");
+  file.database.exec("UPDATE users SET live_engines = 9");
+  expect((await done(path, "check")).at(-1)).toMatch(/ is damaged: move it away and restore a backup$/);
+  file.close();
+});
+
+test.for([
+  [200, 6],
+  [400, 2],
+  [401, 4],
+  [403, 4],
+  [404, 3],
+  [409, 7],
+  [429, 5],
+  [500, 1],
+  [503, 5],
+  [undefined, 5],
+])("where a registry elsewhere answers %s, a command asks once and ends with %i", async ([status, exitCode]) => {
+  let requests = 0;
+  const server = createServer((_request, response) => {
+    requests += 1;
+    if (status === undefined) response.destroy();
+    else response.writeHead(status, { "content-type": "application/json" }).end("{}");
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  vi.stubEnv("BYTENITE_MANAGE_TOKEN", "token-of-root");
+  const { port } = server.address() as AddressInfo;
+  expect(await runRegistry(["users", "--base-url", `http://127.0.0.1:${port}`])).toBe(exitCode);
+  expect([stdout, requests]).toEqual(["", 1]);
+  expect(stderr).toMatch(/^registry: [^\n]+\n(?:See registry --help\.\n)?$/);
 });
 
 test("a command line has one command, its flags, and a database that is named or the default", async () => {

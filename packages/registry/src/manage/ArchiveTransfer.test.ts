@@ -8,15 +8,12 @@ import { archiveOf, hashOf } from "@bytenite-engines/test-kit/archives";
 import { afterAll, expect, onTestFinished, test, vi } from "vitest";
 import { migrate } from "../api/Migrations.ts";
 import { makeSecretBox } from "../api/SecretBox.ts";
-import { addArchive } from "../archive/ArchiveRows.ts";
-import { beginArchive, sealDataKey } from "../archive/ArchiveStore.ts";
-import { makeArchiveFolder, nodeSha256 } from "../node/ArchiveFolder.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
 import { ensureUser } from "./Accounts.ts";
 import { archivesOf } from "./ArchiveFiles.ts";
 import { exportArchives } from "./ArchiveTransfer.ts";
-import { publishAll } from "./Engines.ts";
 import { exportLines } from "./Export.ts";
+import { giveArchive } from "../../test/archives.ts";
 import { importStream, type ImportOptions } from "./Import.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "registry-transfer-"));
@@ -39,20 +36,8 @@ const opened = async (): Promise<Database> => {
   return { file, archives: archivesOf(path) };
 };
 
-/** Gives a user an engine with an archive, as an upload does. */
-const give = async ({ file, archives }: Database, user: string, name: string, archive: Buffer, token = "") => {
-  const writer = await beginArchive(makeArchiveFolder(archives), nodeSha256());
-  await writer.write(archive);
-  const stored = await writer.finish();
-  const id = `id-of-${name}`;
-  const engine = { id, name, version: "0.1", hash: hashOf(archive), platformConfig: { token } };
-  await publishAll(file, ensureUser(file, user, 0), [engine], box, 0);
-  const isSealed = token !== "";
-  const kept = isSealed ? await sealDataKey(stored, box) : stored;
-  const mediaType = archive[0] === 0x1f ? "application/gzip" : "application/x-tar";
-  const { sql, values } = addArchive({ ...kept, mediaType, isSealed }, id, 0);
-  file.transaction((run) => run(sql, ...values));
-};
+const give = ({ file, archives }: Database, user: string, name: string, archive: Buffer, token = "") =>
+  giveArchive(file, archives, box, { user, name, archive, token });
 
 const plain = await archiveOf({ name: "plain", version: "0.1" });
 const packed = gzipSync(await archiveOf({ name: "packed", version: "0.1" }));
