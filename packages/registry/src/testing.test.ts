@@ -1,6 +1,7 @@
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { EngineSchema } from "@bytenite-engines/proto";
 import { decode, schemaDigestHeader, schemaDigests } from "@bytenite-engines/core/wire";
+import { freePort } from "@bytenite-engines/test-kit/ports";
 import { expect, test } from "vitest";
 import { startRegistry } from "./testing.ts";
 import { get, rawExchange, struck } from "../test/struck.ts";
@@ -14,6 +15,12 @@ test("a registry starts on a free port with the trial users and ends by itself a
     expect((await get(registry, "/engines/zipper@0.1")).status).toBe(200);
   }
   await expect(fetch(url)).rejects.toThrow("fetch failed");
+});
+
+test("a registry starts on the port that is given", async () => {
+  const port = await freePort();
+  await using registry = await startRegistry({ port });
+  expect(registry.origin).toBe(`http://127.0.0.1:${port}`);
 });
 
 test("requests are written down with what they carried and how they ended", async () => {

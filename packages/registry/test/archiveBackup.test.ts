@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, onTestFinished, test, vi } from "vitest";
 import { makeSecretBox } from "../src/api/SecretBox.ts";
 import { addCredential, ensureUser } from "../src/manage/Accounts.ts";
 import { exportArchives } from "../src/manage/ArchiveTransfer.ts";
@@ -143,6 +143,9 @@ test("an archive with one changed byte is named by check, not backed up, mended 
 });
 
 test("a damaged object is never sent as if it were whole", async () => {
+  const said: Array<unknown> = [];
+  vi.spyOn(console, "error").mockImplementation((...parts) => void said.push(parts.join(" ")));
+  onTestFinished(() => void vi.restoreAllMocks());
   const database = join(folder, "d.sqlite");
   const registry = await start(database);
   const carol = ensureUser(registry.file, "carol", Date.now());
@@ -160,6 +163,9 @@ test("a damaged object is never sent as if it were whole", async () => {
   await expect(fetch(link).then((answer) => answer.arrayBuffer())).rejects.toThrow(/terminated|fetch failed/);
   rmSync(path);
   expect((await fetch(link)).status).toBe(500);
+  expect(said.at(-1)).toMatch(
+    /^request \S+ failed: Error: the object of archive \S+ is missing: restore it from a backup$/,
+  );
   await registry.stop();
 });
 

@@ -170,6 +170,14 @@ test("the clock can be wrong, and dates of hints follow it", async () => {
   expect(Date.parse(headers.get("retry-after") ?? "") - date).toBe(10_000);
 });
 
+test("an answer to HEAD has no body, whatever is wrong with it", async () => {
+  await using registry = await struck({ contentLength: 5 });
+  expect((await rawExchange(registry)).text).toMatch(/\r\nContent-Length: 5\r\n[^]*\r\n\r\n\{/);
+  expect((await rawExchange(registry, "/engines/zipper", "HEAD")).text).toMatch(
+    /\r\nContent-Length: 5\r\n[^{]*\r\n\r\n$/,
+  );
+});
+
 test("faults strike the management API, by its name, user and token, and leave the rest alone", async () => {
   await using registry = await startRegistry({ users: [{ name: "root", token: "a-manage-token" }] });
   const asked = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
@@ -206,6 +214,8 @@ test("every call of the lifecycle can be struck, and downloads by their link", a
     ["activate", () => send(`${tag}/activate`, "POST", "local-alice")],
     ["deactivate", () => send(`${tag}/deactivate`, "POST", "local-alice")],
     ["download", () => send(`${tag}/download`, "GET", "local-alice")],
+    ["auth", () => fetch(`${registry.origin}/v1/auth/access_token`, { method: "POST", body: "{}" })],
+    ["get", () => fetch(tag, { method: "HEAD", headers: { Authorization: "local-alice" } })],
     ["upload-link", () => send(`${registry.url}/uploads`, "POST", "local-alice")],
     ["archive", () => fetch(link)],
     ["delete", () => send(tag, "DELETE", "local-alice")],

@@ -16,6 +16,7 @@ export const get = (registry: TestRegistry, path: string, headers: Record<string
 export const rawExchange = (
   registry: TestRegistry,
   path = "/engines/zipper",
+  method = "GET",
 ): Promise<{ readonly text: string; readonly reset: boolean }> =>
   new Promise((resolve) => {
     let text = "";
@@ -23,5 +24,7 @@ export const rawExchange = (
     socket.on("data", (chunk) => (text += chunk.toString("latin1")));
     socket.on("error", () => resolve({ text, reset: true }));
     socket.on("end", () => resolve({ text, reset: false }));
-    socket.write(`GET /v1/dev${path} HTTP/1.1\r\nHost: x\r\nAuthorization: local-alice\r\nConnection: close\r\n\r\n`);
+    socket.write(
+      `${method} /v1/dev${path} HTTP/1.1\r\nHost: x\r\nAuthorization: local-alice\r\nConnection: close\r\n\r\n`,
+    );
   });

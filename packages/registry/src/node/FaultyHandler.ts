@@ -79,15 +79,14 @@ const subjectOf = (head: RequestHead, userOf: FaultyOptions["userOf"]): FaultSub
   return {
     endpoint: endpointOf(head),
     token,
-    user: async () => (token === undefined || token === "" ? undefined : userOf(token)),
+    user: async () => (token === undefined ? undefined : userOf(token)),
   };
 };
 
 const serializers = new WeakMap<Fault, Serializer>();
 
 /** The serializer of a fault, made once per fault. */
-const serializerOf = (options: SerializerOptions, fault: Fault): Serializer | undefined => {
-  if (fault.fieldNumbers === undefined && fault.jsonOnly === undefined) return undefined;
+const serializerOf = (options: SerializerOptions, fault: Fault): Serializer => {
   const { fieldNumbers = options.fieldNumbers, jsonOnly = options.jsonOnly } = fault;
   const serializer = serializers.get(fault) ?? makeSerializer({ ...options, fieldNumbers, jsonOnly });
   serializers.set(fault, serializer);

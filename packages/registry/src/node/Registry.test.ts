@@ -1,0 +1,171 @@
+import { existsSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { once } from "node:events";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePort } from "@bytenite-engines/test-kit/ports";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { startRegistryServer, type RegistryOptions, type RunningRegistry } from "./Registry.ts";
+
+const start = async (options: Partial<RegistryOptions>): Promise<RunningRegistry> => {
+  const { limits, ...others } = options;
+  const registry = await startRegistryServer({
+    database: ":memory:",
+    port: 0,
+    limits: { drainMs: 0, ...limits },
+    ...others,
+  });
+  onTestFinished(registry.stop);
+  return registry;
+};
+
+/** What is logged. */
+const logged = (): ReadonlyArray<string> => {
+  const lines: Array<string> = [];
+  vi.spyOn(console, "error").mockImplementation((...parts) => void lines.push(parts.join(" ")));
+  onTestFinished(() => void vi.restoreAllMocks());
+  return lines;
+};
+
+const place = (): string => {
+  const directory = mkdtempSync(join(tmpdir(), "registry-running-"));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  return directory;
+};
+
+/** The status of a request from an address in front of which there is a proxy. */
+const ask = async ({ url }: RunningRegistry, token: string, address?: string): Promise<number> => {
+  const forwarded: Record<string, string> = address === undefined ? {} : { "X-Forwarded-For": address };
+  return (await fetch(`${url}/engines`, { headers: { Authorization: token, ...forwarded } })).status;
+};
+
+test("a reached limit is logged once a minute, with its value and how often it was reached since", async () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const lines = logged();
+  const registry = await start({ rateLimit: { perSecond: 0.001, burst: 1 } });
+  const statuses: Array<number> = [];
+  for (let call = 0; call < 4; call++) statuses.push(await ask(registry, "local-alice"));
+  for (const ms of [59_999, 1, 60_000]) {
+    vi.advanceTimersByTime(ms);
+    statuses.push(await ask(registry, "local-alice"));
+  }
+  expect(statuses).toEqual([200, 429, 429, 429, 429, 429, 429]);
+  const line = "registry: limit rateLimit (0.001 a second, 1 at once) reached by alice";
+  expect(lines).toEqual([line, `${line}, and 3 times since this was last said`, line]);
+});
+
+test("a limit of connections is logged with its number", async () => {
+  const lines = logged();
+  const registry = await start({ limits: { connectionsPerAddress: 1 } });
+  const port = Number(new URL(registry.origin).port);
+  const first = connect(port, "127.0.0.1");
+  await once(first, "connect");
+  const second = connect(port, "127.0.0.1");
+  second.on("error", () => undefined);
+  await once(second, "close");
+  first.destroy();
+  expect(lines).toEqual(["registry: limit connectionsPerAddress (1) reached by 127.0.0.1"]);
+});
+
+test("times of last use are written every minute, and objects that nothing names removed every ten", async () => {
+  const lines = logged();
+  const [begun, ended] = [vi.spyOn(globalThis, "setInterval"), vi.spyOn(globalThis, "clearInterval")];
+  const archives = place();
+  const registry = await start({ archives });
+  const timers = begun.mock.calls.map(([work, ms], index) => ({ work, ms, timer: begun.mock.results[index]?.value }));
+  const sweeping = timers.find(({ ms }) => ms === 600_000);
+  const flushing = timers.find(({ ms }) => ms === 60_000);
+  const [old, young] = [crypto.randomUUID(), crypto.randomUUID()].map((name) => join(archives, name));
+  for (const path of [old, young]) writeFileSync(String(path), "");
+  utimesSync(String(old), 0, 0);
+  sweeping?.work();
+  await expect.poll(() => existsSync(String(old))).toBe(false);
+  expect([existsSync(String(young)), lines]).toEqual([true, []]);
+  await registry.stop();
+  const cleared = ended.mock.calls.map(([timer]) => timer);
+  expect(cleared).toEqual(expect.arrayContaining([sweeping?.timer, flushing?.timer]));
+  sweeping?.work();
+  await expect.poll(() => lines).toEqual([expect.stringMatching(/^registry: sweeping failed: /)]);
+});
+
+const metrics = async (origin: string): Promise<number> => (await fetch(`${origin}/metrics`)).status;
+
+const anyHost = "registry: requests for any Host are answered: set publicUrl or allowedHosts to check it";
+
+test.for<[string, Partial<RegistryOptions>, object]>([
+  ["nothing given", {}, { trial: true, admin: "own", metrics: 200, said: [] }],
+  ["tokens", { tokens: {} }, { trial: false, admin: "own", metrics: 200, said: [] }],
+  ["hosts", { allowedHosts: ["engines.example"] }, { trial: false, admin: "own", metrics: 200, said: [] }],
+  ["no trial", { trial: false }, { trial: false, admin: "own", metrics: 200, said: [] }],
+  ["tokens and a trial", { tokens: {}, trial: true }, { trial: true, admin: "own", metrics: 200, said: [] }],
+  ["an admin port", { adminPort: 0 }, { trial: true, admin: "other", metrics: 404, said: [] }],
+  ["all addresses", { host: "0.0.0.0", trial: true }, { trial: false, admin: "none", metrics: 404, said: [anyHost] }],
+  [
+    "all addresses and a URL",
+    { host: "0.0.0.0", publicUrl: "https://engines.example" },
+    { trial: false, admin: "none", metrics: 404, said: [] },
+  ],
+])("with %s a registry is a trial or not, and has metrics or not", async ([, options, expected]) => {
+  const said = logged();
+  const registry = await start(options);
+  const { port } = new URL(registry.origin);
+  const { adminOrigin } = registry;
+  const admin = adminOrigin === undefined ? "none" : adminOrigin === registry.origin ? "own" : "other";
+  expect({ trial: registry.trial, admin, metrics: await metrics(`http://127.0.0.1:${port}`), said }).toEqual(expected);
+  expect(adminOrigin === undefined ? 200 : await metrics(adminOrigin)).toBe(200);
+  const tokens = { alice: "local-alice", bob: "local-bob" };
+  expect(registry.seeded).toEqual(registry.trial ? tokens : {});
+  expect(registry.url).toBe(`http://${options.host ?? "127.0.0.1"}:${port}/v1/dev`);
+});
+
+test("a registry that cannot start frees its ports", async () => {
+  const [port, adminPort] = [await freePort(), await freePort()];
+  const database = place();
+  await expect(start({ port, adminPort, database })).rejects.toThrow("is a directory");
+  const registry = await start({ port, adminPort });
+  expect(registry.adminOrigin).toBe(`http://127.0.0.1:${adminPort}`);
+});
+
+test("wrong tokens and requests are limited by address, and those of loopback are not", async () => {
+  vi.useFakeTimers({ toFake: ["Date"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const lines = logged();
+  const trustedProxies = ["127.0.0.1"];
+  const wrong = await start({ trustedProxies });
+  for (const [address, expected] of [
+    [undefined, 401],
+    ["192.0.2.1", 429],
+    ["192.0.2.2", 401],
+  ] as const) {
+    const calls = address === "192.0.2.2" ? 30 : 31;
+    let last = 0;
+    for (let call = 0; call < calls; call++) last = await ask(wrong, "wrong", address);
+    expect([address, last]).toEqual([address, expected]);
+  }
+  const limited = await start({ trustedProxies, addressRateLimit: { perSecond: 0.001, burst: 1 } });
+  const statuses: Array<number> = [];
+  for (const address of [undefined, undefined, "192.0.2.1", "192.0.2.1", "192.0.2.2"]) {
+    statuses.push(await ask(limited, "local-alice", address));
+  }
+  expect(statuses).toEqual([200, 200, 200, 429, 200]);
+  expect(lines).toEqual([
+    "registry: limit wrongTokens (0.5 a second, 30 at once) reached by 192.0.2.1",
+    "registry: limit addressRateLimit (0.001 a second, 1 at once) reached by 192.0.2.1",
+  ]);
+});
+
+test("a database that was used with a key is served without it, and with a word about it", async () => {
+  const lines = logged();
+  const database = join(place(), "engines.sqlite");
+  await (await start({ database, key: "k".repeat(32) })).stop();
+  const registry = await start({ database });
+  expect([registry.box, registry.seeded]).toEqual([undefined, {}]);
+  expect(lines).toEqual([
+    "registry: BYTENITE_REGISTRY_KEY is not set, but this database was used with one: what it encrypts cannot be read",
+  ]);
+  const ready = async (): Promise<number> => (await fetch(`${registry.origin}/readyz`)).status;
+  // What SQLite itself changes in the file leaves it the same one.
+  registry.file.database.exec("CREATE TABLE t (a); DROP TABLE t; PRAGMA wal_checkpoint(TRUNCATE)");
+  expect(await ready()).toBe(200);
+});
