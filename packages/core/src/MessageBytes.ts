@@ -96,17 +96,22 @@ export class MessageBytes {
   }
 
   bool(): boolean {
-    const byte = this.bytes[this.pos] ?? 0x80;
-    if (byte >= 2) return this.#longFlag();
-    this.pos += 1;
-    return byte === 1;
+    const byte = this.bytes[this.pos] as number;
+    if (byte < 2) {
+      this.pos += 1;
+      return byte === 1;
+    }
+    // Behind the end, too, where it throws.
+    return this.#longFlag();
   }
 
   int32(): number {
-    const byte = this.bytes[this.pos] ?? 0x80;
-    if (byte >= 0x80) return this.scalar((reader) => reader.int32());
-    this.pos += 1;
-    return byte;
+    const byte = this.bytes[this.pos] as number;
+    if (byte < 0x80) {
+      this.pos += 1;
+      return byte;
+    }
+    return this.scalar((reader) => reader.int32());
   }
 
   uint32(): number {
@@ -148,12 +153,12 @@ export class MessageBytes {
 
   protected varint(): number {
     const { bytes, pos } = this;
-    const one = bytes[pos] ?? 0x80;
+    const one = bytes[pos] as number;
     if (one < 0x80) {
       this.pos = pos + 1;
       return one;
     }
-    const two = bytes[pos + 1] ?? 0x80;
+    const two = bytes[pos + 1] as number;
     if (two < 0x80) {
       this.pos = pos + 2;
       return (one & 0x7f) | (two << 7);

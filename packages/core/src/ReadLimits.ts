@@ -103,26 +103,20 @@ const isName = (bytes: Uint8Array, start: number): boolean => {
   return bytes[at] === code.colon;
 };
 
-/** Bits by which names are told apart; twice the default of `maxItems`. */
-const nameBits = 19;
-
-/** Tells names that were not there before, by their hashes: a few less than there are. */
+/** Tells names that were not there before, by their hashes. */
 const nameCounter = (): ((bytes: Uint8Array, start: number, end: number) => boolean) => {
-  const seen = new Uint8Array(2 ** (nameBits - 3));
-  const seed = Math.floor(Math.random() * 2 ** 32);
+  const seen = new Set<number>();
+  const seed = Math.random() * 2 ** 32;
   return (bytes, start, end) => {
     let hash = seed;
-    for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x01000193);
-    hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) >>> (32 - nameBits);
-    const bit = 1 << (hash & 7);
-    const isNew = ((seen[hash >>> 3] ?? 0) & bit) === 0;
-    seen[hash >>> 3] = (seen[hash >>> 3] ?? 0) | bit;
-    return isNew;
+    for (const byte of bytes.subarray(start, end)) hash = Math.imul(hash ^ byte, 0x01000193);
+    const { size } = seen;
+    return seen.add(hash).size > size;
   };
 };
 
 const endOfText = (bytes: Uint8Array, start: number): number => {
   let at = start;
-  while (at < bytes.length && bytes[at] !== code.quote) at += bytes[at] === code.backslash ? 2 : 1;
+  while ((bytes[at] ?? code.quote) !== code.quote) at += bytes[at] === code.backslash ? 2 : 1;
   return at;
 };
