@@ -1,0 +1,52 @@
+// Small descriptors, compared with those of protobuf-es.
+import { create, type DescField, type DescMessage } from "@bufbuild/protobuf";
+import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
+import { expect, test } from "vitest";
+import { hasImplicitPresence, namesOf, newMessage } from "./Descriptor.ts";
+import * as small from "./gen/descriptors.ts";
+
+const fieldOf = (field: DescField) => ({
+  kind: field.kind,
+  name: field.name,
+  jsonName: field.jsonName,
+  localName: field.localName,
+  number: field.number,
+  parent: field.parent.typeName,
+  fieldKind: field.fieldKind,
+  listKind: field.fieldKind === "list" ? field.listKind : undefined,
+  scalar: field.scalar,
+  message: field.message?.typeName,
+  presence: field.presence,
+  isImplicit: hasImplicitPresence(field),
+});
+
+/** What the client reads of a descriptor, and of those in it. */
+const read = (schema: DescMessage): ReadonlyArray<unknown> => [
+  [schema.kind, schema.typeName, schema.name, schema.oneofs],
+  ...schema.fields.map(fieldOf),
+  ...schema.fields.flatMap(({ message }) => (message === undefined ? [] : read(message))),
+];
+
+const pairs = [
+  [small.EngineSchema, EngineSchema],
+  [small.EngineListResponseSchema, EngineListResponseSchema],
+  [small.EngineMessageSchema, EngineMessageSchema],
+] as const;
+
+test.for(pairs)("the descriptor of $0.typeName is that of protobuf-es", ([own, theirs]) => {
+  expect(read(own)).toEqual(read(theirs));
+  expect([...namesOf(own).keys()]).toEqual([...namesOf(theirs).keys()]);
+});
+
+test("a new message has its values, and the defaults of proto3 for all others", () => {
+  const init = {
+    name: "a",
+    revision: 3,
+    createdAt: { seconds: 1n },
+    updatedAt: { nanos: 2 },
+    deviceRequirements: { gpu: ["x"] },
+  };
+  expect(newMessage(small.EngineSchema, init)).toEqual(create(EngineSchema, init));
+  for (const [own, theirs] of pairs) expect(newMessage(own as DescMessage)).toEqual(create(theirs as DescMessage));
+  expect(newMessage(EngineMessageSchema, { engineData: new Uint8Array([1]) }).engineData).toEqual(new Uint8Array([1]));
+});
