@@ -33,10 +33,14 @@ const pairs = [
   [small.EngineMessageSchema, EngineMessageSchema],
 ] as const;
 
-test.for(pairs)("the descriptor of $0.typeName is that of protobuf-es", ([own, theirs]) => {
-  expect(read(own)).toEqual(read(theirs));
-  expect([...namesOf(own).keys()]).toEqual([...namesOf(theirs).keys()]);
-});
+test.for(pairs.map(([own, theirs]) => ({ name: own.name, own, theirs })))(
+  "$name is described as by protobuf-es",
+  (pair) => {
+    const { own, theirs } = pair;
+    expect(read(own)).toEqual(read(theirs));
+    expect([...namesOf(own).keys()]).toEqual([...namesOf(theirs).keys()]);
+  },
+);
 
 test("a new message has its values, and the defaults of proto3 for all others", () => {
   const init = {

@@ -1,9 +1,10 @@
-import { create, fromBinary, toBinary, type DescMessage, type Message } from "@bufbuild/protobuf";
+import { create, fromBinary, ScalarType, toBinary, type DescMessage, type Message } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { message } from "../test/verify/Arbitrary.ts";
+import { describe } from "./Descriptor.ts";
 import { hasReader, readMessage } from "./MessageReader.ts";
 import { defaultReadLimits, LimitExceeded } from "./ReadLimits.ts";
 import { EverythingSchema } from "../test/gen/kitchen/v1/kitchen_pb.ts";
@@ -209,6 +210,13 @@ test.for([0, 1, 127, 128, 16_383, 16_384, 2_097_152, 2 ** 31 - 1, -1])(
     );
   },
 );
+
+test("a message with a name or the fields of one of the API has its reader only with both", () => {
+  const { typeName, fields } = EngineMessageSchema;
+  const rows = fields.map(({ name, number, scalar = ScalarType.STRING }) => [name, number, scalar] as const);
+  const schemas = [describe(typeName, rows), describe(typeName, rows.slice(1)), describe("a.Message", rows)];
+  expect(schemas.map(hasReader)).toEqual([true, false, false]);
+});
 
 test("a message that is not a response of the API has no reader", () => {
   expect([hasReader(EngineSchema), hasReader(EverythingSchema), hasReader(EverythingSchema)]).toEqual([

@@ -40,8 +40,8 @@ const found = /* @__PURE__ */ new WeakMap<DescMessage, Reader | undefined>();
 const readerOf = (schema: DescMessage): Reader | undefined => {
   const own = readers.get(schema);
   if (own !== undefined || found.has(schema)) return own ?? found.get(schema);
-  for (const [known, reader] of readers)
-    if (known.typeName === schema.typeName && canonicalForm(known) === canonicalForm(schema)) found.set(schema, reader);
-  if (!found.has(schema)) found.set(schema, undefined);
-  return found.get(schema);
+  const form = canonicalForm(schema);
+  const reader = [...readers].find(([known]) => canonicalForm(known) === form)?.[1];
+  found.set(schema, reader);
+  return reader;
 };

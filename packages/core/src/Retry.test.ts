@@ -108,6 +108,17 @@ test.for<[changed: Partial<RetrySituation>, decision: RetryDecision]>([
   expect(decideRetry(situation(changed))).toEqual(decision);
 });
 
+test("the defaults are those of the documents", () => {
+  expect(defaultRetryPolicy).toEqual({
+    maxAttempts: 4,
+    baseDelayMs: 100,
+    throttledBaseDelayMs: 1_000,
+    factor: 2,
+    maxDelayMs: 8_000,
+    maxRetryAfterMs: 60_000,
+  });
+});
+
 test("the cap grows to the largest delay and no further", () => {
   const caps = [1, 2, 7, 8, 30, 2_000].map((attempts) => delayCapMs(policy, "transient", attempts));
   expect(caps).toEqual([100, 200, 6_400, 8_000, 8_000, 8_000]);

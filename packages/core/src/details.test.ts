@@ -34,17 +34,14 @@ test("details of another type, and what is none of its type, are left out", () =
   expect(reasons(...others, { type, binary: info("c") })).toEqual(["c"]);
 });
 
+/** Of a detail of so many items, how many are read. */
+const violations = (count: number) => {
+  const binary = new Uint8Array(Buffer.alloc(2 * count, Buffer.from([0x0a, 0])));
+  const details = [{ type: BadRequestSchema.typeName, binary }];
+  const error = new EngineError({ reason: { _tag: "NotFound" }, url: "http://a.example", attempts: 1, details });
+  return findDetails(error, BadRequestSchema).map(({ fieldViolations }) => fieldViolations.length);
+};
+
 test("a detail of more items than an answer may have is left out", () => {
-  const violations = (count: number) => {
-    const binary = new Uint8Array(Buffer.alloc(2 * count, Buffer.from([0x0a, 0])));
-    const detail = { type: BadRequestSchema.typeName, binary };
-    const error = new EngineError({
-      reason: { _tag: "NotFound" },
-      url: "http://a.example",
-      attempts: 1,
-      details: [detail],
-    });
-    return findDetails(error, BadRequestSchema).map(({ fieldViolations }) => fieldViolations.length);
-  };
   expect([violations(250_000), violations(250_001)]).toEqual([[250_000], []]);
 });
