@@ -81,11 +81,17 @@ type ListRequest = Required<Omit<EngineListRequest, "$typeName" | "$unknown" | "
   Pick<RequestOf<"list">, "pagination">;
 
 /** The names in ListParams; a missing one is a compiler error here. */
-const listNames = { orderBy: 0, limit: 0, offset: 0, pagination: 0, isPublic: 0 } satisfies Record<keyof ListParams, 0>;
+const listNames = Object.keys({
+  orderBy: null,
+  limit: null,
+  offset: null,
+  pagination: null,
+  isPublic: null,
+} satisfies Record<keyof ListParams, null>);
 
 /** The request message of `list`. Throws TypeError for what is wrong with the parameters, as all functions here. */
 export const listRequest = (params: ListParams = {}): ListRequest => {
-  assertOptionNames(params, Object.keys(listNames), "", "parameter");
+  assertOptionNames(params, listNames, "", "parameter");
   assertOptionNames(params.pagination, ["limit", "offset"], "pagination", "parameter");
   const { orderBy = "", isPublic = false, pagination } = params;
   const limit = params.limit ?? pagination?.limit ?? 0;

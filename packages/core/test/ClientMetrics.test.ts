@@ -99,6 +99,23 @@ test("durations are seconds, by the conventions' boundaries; an answer from 400 
     { attributes: { media_type: "none" }, state: { count: 70 } },
     { attributes: { media_type: "text/plain" }, state: { count: 70 } },
   ]);
+  listen({
+    ...subject,
+    type: "retry",
+    delayMs: 1,
+    reason: "TimedOut",
+    status: undefined,
+    hinted: false,
+    budgetTokens: 9,
+  });
+  const counters = Metric.snapshotUnsafe(context).flatMap(({ id, type, state }) =>
+    type === "Counter" ? [[id, (state as Metric.CounterState<number>).incremental]] : [],
+  );
+  expect(Object.fromEntries(counters)).toEqual({
+    "bytenite.client.requests": true,
+    "bytenite.client.retries": true,
+    "bytenite.client.received": true,
+  });
 });
 
 test.for<[subject: EventSubject, attributes: object, absent: string]>([

@@ -62,13 +62,13 @@ const joined = (pieces: ReadonlyArray<Uint8Array | Base64>): Uint8Array<ArrayBuf
   for (const [index, piece] of pieces.entries()) {
     if ("base64" in piece) writeBase64(piece.base64, whole, offset);
     else whole.set(piece, offset);
-    offset += lengths[index] ?? 0;
+    offset += lengths[index] as number;
   }
   return whole;
 };
 
 /** Bytes that become one string of base64 at a time; whole triples. */
-const bytesAtOnce = 48 * 1024;
+const bytesAtOnce = 49_152;
 
 const writeBase64 = (bytes: Uint8Array, into: Uint8Array, start: number): void => {
   for (let at = 0; at < bytes.length; at += bytesAtOnce) {
@@ -81,4 +81,4 @@ const writeBase64 = (bytes: Uint8Array, into: Uint8Array, start: number): void =
 const lengthDelimited = 2;
 
 const varint = (value: number): ReadonlyArray<number> =>
-  value < 0x80 ? [value] : [(value % 0x80) + 0x80, ...varint(Math.floor(value / 0x80))];
+  value < 0x80 ? [value] : [(value % 0x80) | 0x80, ...varint(Math.floor(value / 0x80))];

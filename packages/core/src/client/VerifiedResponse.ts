@@ -21,11 +21,11 @@ import {
 } from "./HttpCall.ts";
 
 const verificationNames = Object.keys({
-  fieldNumbers: 0,
-  memory: 0,
-  sampleEvery: 0,
-  responsesPerExtraRequest: 0,
-} satisfies Record<keyof VerificationOptions, 0>);
+  fieldNumbers: null,
+  memory: null,
+  sampleEvery: null,
+  responsesPerExtraRequest: null,
+} satisfies Record<keyof VerificationOptions, null>);
 
 /** Reads protobuf where it is verified, or what the call says. Throws TypeError or RangeError for invalid options. */
 export const receiver = (options: VerificationOptions | undefined): Receive => {
