@@ -60,7 +60,7 @@ const membersOf = (schema: DescMessage, writing: Writing): ReadonlyArray<Member>
 const memberWriter = (schema: DescMessage, field: DescField, writing: Writing): Member["write"] => {
   const { localName, jsonName } = field;
   const write = valueWriter(field, writing);
-  const isPlain = field.fieldKind === "list" || field.message !== undefined || hasImplicitPresence(field);
+  const isPlain = field.message !== undefined || hasImplicitPresence(field);
   if (write === undefined || field.oneof !== undefined || !isPlain) {
     // No message of the API has such a field.
     return (message) => (writing.other(schema, message) as JsonObject)[jsonName] ?? null;
