@@ -694,6 +694,28 @@ test.for([
   expect(() => nodeFetch({ proxyEnv: { [name]: value } })).not.toThrow("p4ssw0rd");
 });
 
+test.for<[env: Readonly<Record<string, string>>, refused: string | undefined]>([
+  [{ HTTP_PROXY: "127.0.0.1:1" }, "http_proxy"],
+  [{ HTTPS_PROXY: "127.0.0.1:1" }, undefined],
+  [{ http_proxy: "127.0.0.1:1", NO_PROXY: "127.0.0.1" }, undefined],
+  [{ http_proxy: "127.0.0.1:1", NO_PROXY: "a.example, 127.0.0.1" }, undefined],
+  [{ http_proxy: "127.0.0.1:1", NO_PROXY: "*" }, undefined],
+  [{ http_proxy: "127.0.0.1:1", NO_PROXY: "*.0.0.1" }, undefined],
+  [{ http_proxy: "127.0.0.1:1", NO_PROXY: ".0.1" }, undefined],
+  [{ http_proxy: "127.0.0.1:1", NO_PROXY: "" }, "http_proxy"],
+  [{ http_proxy: "127.0.0.1:1", NO_PROXY: "7.0.0.1" }, "http_proxy"],
+  [{ http_proxy: "127.0.0.1:1", NO_PROXY: "127" }, "http_proxy"],
+  [{ http_proxy: "127.0.0.1:1", NO_PROXY: "a.example,,b.example" }, "http_proxy"],
+])("on a Node that cannot use proxies, with %j nothing is sent that is meant for %s", async ([proxyEnv, refused]) => {
+  const { allowedNodeEnvironmentFlags } = process;
+  onTestFinished(() => void Object.assign(process, { allowedNodeEnvironmentFlags }));
+  Object.assign(process, { allowedNodeEnvironmentFlags: new Set() });
+  const origin = await served((_request, response) => response.end());
+  const fetch = madeFetch({ proxyEnv });
+  const error: unknown = await fetch(origin).catch((cause: unknown) => cause);
+  expect(/^Error: nodeFetch: (\w+) is set, and Node [\d.]+ cannot use proxies/.exec(String(error))?.[1]).toBe(refused);
+});
+
 test("goes through the proxy that the environment names, and around it for NO_PROXY", async () => {
   const origin = await served((_, response) => response.setHeader("content-type", "application/json").end(engine));
   const targets: Array<string> = [];

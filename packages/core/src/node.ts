@@ -57,9 +57,7 @@ const maxLeftBytes = 16_384;
 const httpsModule = () => process.getBuiltinModule("node:https");
 const zlibModule = () => process.getBuiltinModule("node:zlib");
 
-const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-const hasZstd = major > 22 || (major === 22 && minor >= 15);
-const hasProxyEnv = major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21);
+const hasZstd = process.versions["zstd"] !== undefined;
 
 /** Makes the decoding stream of a content coding; output comes in bounded chunks. */
 const decoders: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>> = {
@@ -270,9 +268,9 @@ const proxiesIn = (env: ProxyEnv): ProxyEnv => {
 
 /** Throws where a proxy is set for this URL and this Node cannot use it: connecting directly instead could leak a request. */
 const assertProxySupport = (url: URL, env: ProxyEnv): void => {
-  if (hasProxyEnv) return;
   const name = `${url.protocol.slice(0, -1)}_proxy`;
-  if (env[name] === undefined) return;
+  // The flag came with the option of agents.
+  if (env[name] === undefined || process.allowedNodeEnvironmentFlags.has("--use-env-proxy")) return;
   const around = (env["no_proxy"] ?? "").split(",").map((each) => each.trim().replace(/^\*?\./, ""));
   const isAround = (host: string) => host !== "" && (host === "*" || `.${url.hostname}`.endsWith(`.${host}`));
   if (around.some(isAround)) return;
