@@ -147,7 +147,7 @@ export const createUpstream = (options: UpstreamOptions) => {
     const controller = new AbortController();
     const { signal } = controller;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    let leftBytes = 0;
+    let leftBytes: number;
     /** Ends the attempt after so long; the time starts anew with as much of the request's body as has to come in it, and with its end. */
     const endAfter = (ms: number): void => {
       clearTimeout(timer);
