@@ -53,6 +53,8 @@ test("a command that reads page after page keeps its heap small", () => {
 
 const refusal = Object.assign(new Error("refused"), { _tag: "EngineError", reason: { _tag: "InvalidArgument" } });
 
+const failure = Object.assign(new Error("failed"), { _tag: "EngineError", reason: { _tag: "Unavailable" } });
+
 /** A server of so many engines that sends two at once and refuses pages of more than 5, and what it is asked. */
 const serverOf = (count: number, total = count) => {
   const asked: Array<readonly [offset: number | undefined, limit: number | undefined]> = [];
@@ -62,6 +64,7 @@ const serverOf = (count: number, total = count) => {
     asked.push([params.offset, params.limit]);
     signals.push(options.signal);
     if (limit > 5) throw refusal;
+    if (offset === 99) throw failure;
     const engines = Array.from({ length: Math.max(0, Math.min(2, limit, count - offset)) }, () => named("x"));
     const hasNext = offset + engines.length < total;
     return { engines, pagination: { total, offset, hasPrevious: offset > 0, hasNext } };
@@ -102,7 +105,10 @@ test("a page size of bne's own is given up when it is refused, another is not", 
     [2, undefined],
   ]);
   await expect(server.read({}, { size: 6 })).rejects.toBe(refusal);
-  expect(server.asked).toEqual([[0, 6]]);
+  expect(server.asked.splice(0)).toEqual([[0, 6]]);
+  // Another failure than a refusal of the size.
+  await expect(server.read({ offset: 99 }, { size: 1, isSizeOurs: true })).rejects.toBe(failure);
+  expect(server.asked).toEqual([[99, 1]]);
 });
 
 test("the next page is asked for ahead while fewer engines were read, and given up when nobody wants it", async () => {

@@ -192,7 +192,7 @@ export const removeSecret = async (settings: Settings, profileName: string): Pro
 const removeFromFile = async (path: string, profileName: string): Promise<boolean> => {
   const { [profileName]: removed, ...others } = await secretsIn(path);
   if (removed === undefined) return false;
-  if (Object.keys(others).length === 0) rmSync(path, { force: true });
+  if (Object.keys(others).length === 0) rmSync(path);
   else writeOwn(path, `${JSON.stringify(others, null, 2)}\n`);
   return true;
 };

@@ -1,5 +1,5 @@
 // Cached field number profiles and protobuf state, by server.
-import { existsSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Profile } from "@bytenite-engines/core/infer";
 import type { VerificationOptions } from "@bytenite-engines/core/promise";
@@ -11,9 +11,7 @@ const pathOf = (cache: string, origin: string, extension: "json" | "status"): st
 
 /** The profile of an origin; undefined where there is none. Throws ProfileError for an invalid file. */
 export const loadProfile = async (cache: string, origin: string): Promise<Profile | undefined> => {
-  const path = pathOf(cache, origin, "json");
-  if (!existsSync(path)) return undefined;
-  const text = readText(path, "own");
+  const text = readText(pathOf(cache, origin, "json"), "own");
   if (text === undefined) return undefined;
   const { parseProfile } = await import("@bytenite-engines/core/infer");
   const profile = parseProfile(text);

@@ -104,6 +104,7 @@ test("a folder around everything goes where the manifest lies in it, and only th
   ]) {
     expect(await paths(...names)).toEqual(names);
   }
+  await expect(unpacked(Buffer.from("no archive"))).rejects.toThrow("The archive is not unpacked: ");
   const withFolder = await packTar([
     { header: { name: "m/", type: "directory", size: 0 } },
     { header: { name: "m/manifest.json", size: 1 }, body: "x" },
