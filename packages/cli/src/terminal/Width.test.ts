@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import stringWidth from "string-width";
 import { expect, test } from "vitest";
-import { cut, padded, widthOf, widthUpTo } from "./Width.ts";
+import { cut, padded, widthOf, widthUpTo, wrapped } from "./Width.ts";
 
 const text = fc.oneof(
   fc.string({ unit: "grapheme", maxLength: 60 }),
@@ -29,6 +29,8 @@ test("what is cut fits, and what fits is not cut", () => {
 test("an escape is cut as a whole", () => {
   const cuts = Array.from({ length: 12 }, (_, cells) => cut("\\u001b[31m\\nred", cells));
   expect(cuts.slice(2, 8)).toEqual(["…", "…", "…", "…", "…", "\\u001b…"]);
+  expect([3, 2, 1, 0].map((cells) => cut("abc", cells))).toEqual(["abc", "a…", "…", ""]);
+  expect([4, 3, 2, 1, 0].map((cells) => cut("説明", cells))).toEqual(["説明", "説…", "…", "…", ""]);
   expect(cut("説明\\u001b[0m", 8)).toBe("説明…");
   expect(cut("説明\\nmore", 6)).toBe("説明…");
 });
@@ -49,4 +51,12 @@ test("a width up to a limit is the width or the limit, also of endless text", ()
     }),
   );
   expect(widthUpTo("説".repeat(1_000_000), 20)).toBe(20);
+});
+
+test("lines are broken between words, and a word that is longer has a line of its own", () => {
+  expect(wrapped("one two three", 7)).toEqual(["one two", "three"]);
+  expect(wrapped("one two three", 6)).toEqual(["one", "two", "three"]);
+  expect(wrapped("a longer-than-that b", 5)).toEqual(["a", "longer-than-that", "b"]);
+  expect(wrapped("説明 b", 6)).toEqual(["説明 b"]);
+  expect(wrapped("説明 b", 5)).toEqual(["説明", "b"]);
 });

@@ -34,7 +34,7 @@ const partOfEscape = /\\(?:u[\da-f]{0,3})?$/;
 export const cut = (text: string, cells: number): string => {
   const start = text.slice(0, cells * unitsPerCell);
   if (start.length === text.length && widthOf(start) <= cells) return text;
-  if (cells <= 1) return "…".slice(0, cells);
+  if (cells < 1) return "";
   if (plain.test(start)) return `${start.slice(0, cells - 1).replace(partOfEscape, "")}…`;
   let taken = "";
   let width = 0;
