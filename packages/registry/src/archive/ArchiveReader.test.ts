@@ -300,7 +300,7 @@ const counted = () => {
   const state = { given: 0, isEnded: false };
   const source = async function* (): AsyncGenerator<Uint8Array> {
     try {
-      for (;;) yield Uint8Array.of(++state.given);
+      while (state.given < 1_000) yield Uint8Array.of(++state.given);
     } finally {
       state.isEnded = true;
     }
