@@ -71,8 +71,7 @@ export const credentialOfToken = async (
   const keyId = token.startsWith("ey") ? await accessTokens?.verify(token, nowMs) : undefined;
   // Tokens of elsewhere may look the same, and be configured here.
   if (keyId === undefined) return recognise(sql, token, nowMs, accepts);
-  const [rows] = await sql.read([byId(keyId, nowMs)]);
-  const row = rows?.[0];
+  const [[row] = []] = await sql.read([byId(keyId, nowMs)]);
   const key = row === undefined ? undefined : credentialOf(row);
   if (key === undefined) return undefined;
   const signed: Credential = { ...key, kind: "token" };

@@ -83,8 +83,7 @@ export const writingAs = (sql: SqlDriver, { id }: Credential, now: () => number)
     try {
       return (await sql.write([onlyIfGood(id, at), ...statements])).slice(1);
     } catch (error) {
-      const [rows] = await sql.read([byId(id, at)]);
-      const row = rows?.[0];
+      const [[row] = []] = await sql.read([byId(id, at)]);
       throw row !== undefined && credentialOf(row) !== undefined ? error : notValid();
     }
   },

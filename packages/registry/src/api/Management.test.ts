@@ -8,7 +8,7 @@ import { makeManagement } from "./Management.ts";
 import { migrate } from "./Migrations.ts";
 import { makeSecretBox, type SecretBox } from "./SecretBox.ts";
 import { makeSerializer } from "./Serializer.ts";
-import type { SqlDriver } from "./SqlDriver.ts";
+import { DatabaseUnavailable, type SqlDriver } from "./SqlDriver.ts";
 import { operatorActor } from "./Statements.ts";
 
 const at = Date.parse("2026-11-28T10:20:30.000Z");
@@ -386,6 +386,12 @@ test("a change that comes between is not written over", async () => {
   expect(await said("PATCH", "users/gone", { maxBytes: 1 })).toBe("404 there is no such user");
   file.transaction((run) => run("UPDATE users SET deleted_at = NULL WHERE name = 'gone'"));
   expect(await said("POST", "users/gone/credentials", {})).toBe("404 there is no such user");
+  others.meanwhile = () => {
+    throw new DatabaseUnavailable("gone");
+  };
+  expect(await said("PATCH", "users/carol", { maxBytes: 1 })).toBe("503 the database cannot be reached");
+  others.meanwhile = () => file.transaction((run) => run("UPDATE credentials SET revoked_at = 1"));
+  expect(await said("PATCH", "users/carol", { maxBytes: 1 })).toBe("401 access token is not valid");
 });
 
 test("the operator of the database may revoke the last credential, and is told where a configured one stands", async () => {

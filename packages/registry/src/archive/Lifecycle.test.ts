@@ -457,7 +457,11 @@ test("an engine that is deleted or handed over between two reads is looked up ag
   handOver(open, ensureUser(file, "erin", 0));
   before(statements.version, () => handOver(open, carol));
   expect((await activate()).json.engineId).toBe(open);
-  expect(said(await ask("DELETE", "engines/one@0.1"))).toBe("200 ");
+  expect((await ask("DELETE", "engines/one@0.1")).json).toMatchObject({
+    engineId: open,
+    engineTag: "one@0.1",
+    engineStatus: "",
+  });
   before(statements.version, () => change(file, dave, "one@0.1", "delete", 5));
   expect(said(await activate())).toBe("404 engine not found");
   expect(other).not.toBe(open);
