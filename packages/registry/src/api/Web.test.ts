@@ -68,6 +68,18 @@ test("a field is read once", () => {
   expect(read).toEqual(["a", null, "bc"]);
 });
 
+test("a field is read again when 200 have come since, itself among them", () => {
+  for (const [others, times] of [
+    [198, 1],
+    [199, 2],
+  ] as const) {
+    const read: Array<string | null> = [];
+    const know = remembering((field) => read.push(field));
+    for (const field of ["a", ...Array.from({ length: others }, (_, at) => String(at)), "a"]) know(field);
+    expect([others, read.filter((field) => field === "a").length]).toEqual([others, times]);
+  }
+});
+
 const vary = async (headers: Record<string, string>, length?: number, options?: Partial<WebOptions>) => {
   const answer = await web(options).finish(head({ "accept-encoding": "gzip" }), answered(headers, length));
   return [answer.headers["Content-Encoding"], answer.headers["Vary"]];
