@@ -86,7 +86,7 @@ const objectsIn = ({ archives }: Database): ReadonlyArray<string> =>
 
 /** A line of an engine that is exported. */
 const engine = (name: string, hash = ""): string =>
-  `${JSON.stringify({ id: `id-${name}`, name, version: "0.1", userName: "erin", revision: 1, hash })}\n`;
+  `${JSON.stringify({ id: `id-of-${name}`, name, version: "0.1", userName: "erin", revision: 1, hash })}\n`;
 
 test("archives are exported under their hashes, for their owner alone, each synced before it has its name", async () => {
   const umask = process.umask(0);
@@ -142,6 +142,16 @@ test("an export with archives, imported twice, is the same, and has each archive
   const again = await exported(copy);
   expect(readdirSync(again).toSorted()).toEqual(exportedNames);
   for (const name of exportedNames) expect(readFileSync(join(again, name))).toEqual(readFileSync(join(folder, name)));
+});
+
+test("an engine that is overwritten keeps its archive while it has its hash", async () => {
+  const database = await filled();
+  const overwrite = (name: string, hash: string) =>
+    imported(database, [engine(name, hash).replace("erin", "carol")], "", { transfer: undefined });
+  for (const name of ["plain", "secret"]) {
+    expect(await overwrite(name, hashOf(plain))).toMatchObject({ engines: 1, problems: [] });
+  }
+  expect(archivesIn(database)).toMatchObject([{ name: "packed" }, { name: "plain" }]);
 });
 
 test("an archive that is missing or damaged is not exported", async () => {

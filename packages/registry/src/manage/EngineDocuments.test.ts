@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import { array, assert, asyncProperty, integer } from "fast-check";
 import { expect, test } from "vitest";
 import { chunksIn, documentsPerChunk } from "./EngineDocuments.ts";
+import { maxManifestBytes } from "./Manifest.ts";
 
 const megabyte = 1_024 * 1_024;
 
@@ -56,6 +57,52 @@ test("what is not UTF-8 is named by its place, and nothing of it is read", async
     "stdin line 3: 2",
   ]);
   expect(await textsIn('{\n"é\u{FFFD}', bad, feed)).toEqual(["stdin:2:5: is not UTF-8"]);
+});
+
+test("a byte order mark stands at the start of a stream alone, and a stream may end without a line feed, or be empty", async () => {
+  expect(await textsIn("1\n\u{FEFF}2\n3")).toEqual(["stdin line 1: 1", "stdin line 2: \u{FEFF}2", "stdin line 3: 3"]);
+  expect(await all(chunksIn(Readable.from([])))).toEqual([]);
+  expect(await all(chunksIn(Readable.from(["\n\n"])))).toEqual([]);
+});
+
+const text = (length: number): string => `"${"x".repeat(length - 2)}"`;
+
+/** How many lines of these lengths come together. */
+const sizes = async (...lengths: ReadonlyArray<number>): Promise<ReadonlyArray<number>> =>
+  (await all(chunksIn(Readable.from(lengths.map((length) => `${text(length)}\n`))))).map(({ length }) => length);
+
+test("a chunk is full at a megabyte, no sooner and no later", async () => {
+  const half = megabyte / 2;
+  expect(await sizes(half, half, 2, half, half, 2)).toEqual([2, 3, 1]);
+  expect(await sizes(half, half - 1, 2, half, half - 1, 2)).toEqual([3, 3]);
+});
+
+test("a line has at most 16 MiB, in however many pieces it comes", async () => {
+  // The first line says that each is a document.
+  const [line, most] = [text(16 * megabyte), `stdin line 2: ${text(16 * megabyte)}`];
+  const tooLong = "stdin line 2: is longer than 16777216 bytes";
+  for (const [pieces, first] of [
+    [[line, "\n2\n"], most],
+    [[line.slice(0, 10), line.slice(10), "\n", "2"], most],
+    [[line, "x\n2\n"], tooLong],
+    [[line.slice(0, -1), "xx", "\n2\n"], tooLong],
+    [[`${line}x\n2\n`], tooLong],
+  ] as const) {
+    const [, found, ...others] = await textsIn("1\n", ...pieces);
+    expect([found === first, others]).toEqual([true, ["stdin line 3: 2"]]);
+  }
+});
+
+/** A document of so many bytes with the line feed behind it. */
+const document = (bytes: number, before: string): string => `${before}{\n${" ".repeat(bytes - before.length - 4)}}`;
+
+test("a document of many lines is as long as a manifest may be, with the empty lines before it", async () => {
+  for (const before of ["", "\n", "\n\n\n"]) {
+    const [longest, longer] = [document(maxManifestBytes, before), document(maxManifestBytes + 1, before)];
+    expect((await textsIn(longest, "\n1\n"))[0]).toHaveLength(`stdin: ${longest}\n1\n`.length);
+    // Read no further: it is refused anyway.
+    expect((await textsIn(longer, "\n1\n"))[0]).toHaveLength(`stdin: ${longer}\n`.length);
+  }
 });
 
 const gigabyteBetween = function* (): Generator<Buffer> {

@@ -85,7 +85,7 @@ test("a version that is there is overwritten, and keeps what the new one does no
   });
 });
 
-test("a change of a version is what its name says", async () => {
+test("a change of a version is what its name says, and is noted in the audit trail", async () => {
   const file = openSqlite(":memory:");
   await migrate(file.port, 0);
   const user = ensureUser(file, "carol", 0);
@@ -101,6 +101,14 @@ test("a change of a version is what its name says", async () => {
   expect(after("make-private")).toEqual(["active", false, false]);
   expect(after("deactivate")).toEqual(["inactive", false, false]);
   expect(after("delete")).toEqual(["inactive", false, true]);
+  const trail = file.rows({ sql: "SELECT at, action, subject FROM audit ORDER BY number", values: [] });
+  expect(trail).toEqual(
+    ["make-public", "activate", "make-private", "deactivate", "delete"].map((how) => ({
+      at: 2,
+      action: `${how} engine`,
+      subject: "carol/zipper@0.1",
+    })),
+  );
   file.close();
 });
 

@@ -165,7 +165,7 @@ export const publish = (
   const { name, version } = prepared.secret;
   const tag = `${name}@${version}`;
   const asNew = { tag, id: String(valueIn(row, "id")), revision: Number(valueIn(row, "revision")), created: true };
-  const whole = sealed === null ? row : row.with(engineColumns.indexOf("secret"), sealed);
+  const whole = row.with(engineColumns.indexOf("secret"), sealed);
   if (prepared.namesId === true) assertOwnId(run, prepared, asNew.id);
   // A deleted engine can have the same version as a live one.
   const isLive = valueIn(row, "deleted_at") === null;
