@@ -154,7 +154,7 @@ const problems: Readonly<Record<number, string>> = {
 /** A sentence for an error; names the file where SQLite is the one that complains. Never an engine's data. */
 export const databaseProblem = (error: unknown, database: string): string => {
   if (error instanceof DatabaseUnavailable) return databaseProblem(error.cause, database);
-  const { code, message } = error as { code?: string; message?: string };
-  if (code !== "ERR_SQLITE_ERROR") return message ?? String(error);
-  return `cannot use the database ${database}: ${problems[primaryCodeOf(error)] ?? message ?? "unknown error"}`;
+  const { code, message = String(error) } = error as { code?: string; message?: string };
+  if (code !== "ERR_SQLITE_ERROR") return message;
+  return `cannot use the database ${database}: ${problems[primaryCodeOf(error)] ?? message}`;
 };

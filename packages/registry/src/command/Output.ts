@@ -53,10 +53,7 @@ export const isConfirmed = async (question: string, signal?: AbortSignal): Promi
   lines.on("SIGINT", () => void process.kill(process.pid, "SIGINT"));
   try {
     const closed = once(lines, "close").then(() => "");
-    const answer = await Promise.race([
-      lines.question(question, signal === undefined ? {} : { signal }).catch(() => ""),
-      closed,
-    ]);
+    const answer = await Promise.race([lines.question(question, { signal }).catch(() => ""), closed]);
     return /^y(?:es)?$/i.test(answer.trim());
   } finally {
     lines.close();

@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -426,6 +435,36 @@ test("a command line has one command, its flags, and a database that is named or
   }
   vi.stubEnv("REGISTRY_DATABASE", join(directory, "named.sqlite"));
   await expect(executeRegistry(["users"], {} as never)).rejects.toThrow(/there is no database .*named\.sqlite$/);
+  const before = process.cwd();
+  onTestFinished(() => process.chdir(before));
+  process.chdir(directory);
+  for (const value of ["", undefined]) {
+    vi.stubEnv("REGISTRY_DATABASE", value);
+    await expect(executeRegistry(["users"], {} as never)).rejects.toThrow("there is no database .data/registry.sqlite");
+    expect(existsSync(join(directory, ".data"))).toBe(true);
+  }
+});
+
+test.runIf(existsSync("/proc/self/fd"))("no command leaves its database open", async () => {
+  const path = await database(1);
+  const open = (): ReadonlyArray<string> =>
+    readdirSync("/proc/self/fd").flatMap((name) => {
+      const link = `/proc/self/fd/${name}`;
+      return existsSync(link) && readlinkSync(link).startsWith(directory) ? [readlinkSync(link)] : [];
+    });
+  const before = open();
+  const copy = join(directory, "copy.sqlite");
+  for (const line of [
+    ["users"],
+    ["check"],
+    ["export"],
+    ["activate", "e-0", "--user", "ann"],
+    ["activate", "e-1", "--user", "ann"],
+    ["backup", copy],
+    ["restore", copy, "--force"],
+  ])
+    await done(path, ...line);
+  expect(open()).toEqual(before);
 });
 
 test.for<[ReadonlyArray<string>, string | undefined, unknown]>([

@@ -22,6 +22,7 @@ import {
 import { holdArchives } from "./ArchiveFiles.ts";
 import { backUp, BackupError, restore, type Revival } from "./Backup.ts";
 import { checkDatabase } from "./Check.ts";
+import { publishAll } from "./Engines.ts";
 import { seedTrial } from "./Trial.ts";
 
 let directory: string;
@@ -259,6 +260,54 @@ test("a database of something else is not replaced", async () => {
   await expect(restore(backup, other)).rejects.toThrow("database of something else");
   expect(await readFile(other)).toEqual(bytes);
   opened.close();
+});
+
+/** Overwrites the last leaves of tables and indexes. */
+const damagePages = async (path: string, ...names: ReadonlyArray<string>): Promise<void> => {
+  const opened = new DatabaseSync(path);
+  opened.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  const pages = names.map((name) =>
+    opened.prepare("SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY path DESC").get(name),
+  );
+  opened.close();
+  const bytes = await readFile(path);
+  for (const page of pages) {
+    const end = Number(page?.["pageno"]) * 4_096;
+    bytes.fill(0xee, end - 4_096, end);
+  }
+  await writeFile(path, bytes);
+};
+
+test("where engines and the audit trail are damaged a restore replaces them, and leaves revoked what is revoked", async () => {
+  const [backup, target] = [join(directory, "of-damaged.sqlite"), join(directory, "damaged-engines.sqlite")];
+  const opened = openSqlite(target);
+  await migrate(opened.port, 0);
+  const carol = ensureUser(opened, "carol", 1);
+  for (const token of ["first", "second"]) await addCredential(opened, carol, "token", `${token}-of-carol`, 2);
+  const [ended = ""] = listCredentials(opened).map(({ id }) => id);
+  const engines = Array.from({ length: 100 }, (_, index) => ({ name: `e-${index}`, version: "0.1" }));
+  await publishAll(opened, carol, engines, undefined, 3);
+  noted(opened, "in the backup, too");
+  await backUp(opened.database, backup);
+  for (let index = 0; index < 300; index++) noted(opened, `later ${index}`);
+  revokeCredential(opened, ended, 7);
+  opened.close();
+  await damagePages(target, "engines", "audit");
+  expect(await restore(backup, target)).toEqual({ users: 1, engines: 100, keptAudit: undefined });
+  expect(await checkDatabase(target)).toEqual([]);
+  const again = openSqlite(target);
+  expect(listCredentials(again).map(({ id, revokedAt }) => [id, revokedAt?.getTime()])).toContainEqual([ended, 7]);
+  expect(again.rows({ sql: "SELECT action, detail FROM audit ORDER BY number", values: [] })).toEqual([
+    { action: "in the backup, too", detail: "{}" },
+    { action: "restore database", detail: '{"revokeAll":false,"keptAudit":null}' },
+  ]);
+  expect(again.rows({ sql: "PRAGMA freelist_count", values: [] })).toEqual([{ freelist_count: 0 }]);
+  again.close();
+  // What was revoked is not known for certain with an index that is damaged.
+  await damagePages(target, "engines", "credentials_by_selector");
+  const bytes = await readFile(target);
+  await expect(restore(backup, target)).rejects.toThrow("is damaged, so that it cannot be read what was revoked there");
+  expect((await readFile(target)).equals(bytes)).toBe(true);
 });
 
 const filesOpen = (): number =>

@@ -201,11 +201,11 @@ const putInPlace = (path: string, target: string, revokeAll: boolean, now: numbe
     opened = file;
     file.database.exec("PRAGMA foreign_keys = OFF");
     file.database.prepare("ATTACH ? AS backup").run(`${pathToFileURL(resolve(path)).href}?mode=ro`);
-    const replace = (dropTables: (run: Run) => void): number | undefined =>
+    const replace = (dropTables: (run: Run) => void, keepsAudit: boolean): number | undefined =>
       file.transaction((run) => {
         const kept = hasRegistry(file) ? run(keptCredentials(file)) : [];
         const disabled = hasScopes(file) ? run(disabledUsers) : [];
-        const keptAudit = setAuditAside(run);
+        const keptAudit = keepsAudit ? setAuditAside(run) : undefined;
         dropTables(run);
         copyTables(run);
         const [version] = run("SELECT max(version) AS version FROM migrations");
@@ -218,21 +218,30 @@ const putInPlace = (path: string, target: string, revokeAll: boolean, now: numbe
         if (revokeAll) {
           run("UPDATE credentials SET revoked_at = ? WHERE revoked_at IS NULL AND kind <> 'configured'", now);
         }
-        run("INSERT INTO main.audit (at, actor, action, subject, detail) SELECT * FROM temp.kept_audit");
+        if (keepsAudit)
+          run("INSERT INTO main.audit (at, actor, action, subject, detail) SELECT * FROM temp.kept_audit");
         noteChange(run, now, "restore database", "", { revokeAll, keptAudit: keptAudit ?? null });
         // Damaged pages may be in use again.
         if (integrityProblem(run, "main") !== undefined) throw new BackupError(damageProblem(target));
         return keptAudit;
       });
+    // A transaction that has met damage writes no more: what is left to do is done in another one.
     try {
-      return replace(dropTables);
+      return replace(dropTables, true);
     } catch (error) {
       if (!isCorrupt(error)) throw error;
-      const keptAudit = replace((run) => leaveTables(file, run, target));
-      // Frees the pages of the removed tables.
-      file.database.exec("DETACH backup; VACUUM");
-      return keptAudit;
     }
+    const leave = (run: Run): void => leaveTables(file, run, target);
+    let keptAudit: number | undefined;
+    try {
+      keptAudit = replace(leave, true);
+    } catch (error) {
+      if (!isCorrupt(error)) throw error;
+      keptAudit = replace(leave, false);
+    }
+    // Frees the pages of the removed tables.
+    file.database.exec("DETACH backup; VACUUM");
+    return keptAudit;
   } catch (error) {
     throw damaged(error, target);
   } finally {
@@ -240,21 +249,15 @@ const putInPlace = (path: string, target: string, revokeAll: boolean, now: numbe
   }
 };
 
-/** Sets aside the lines of the audit trail that the backup does not have, and counts them; undefined where they are damaged. */
-const setAuditAside = (run: Run): number | undefined => {
+/** Sets aside the lines of the audit trail that the backup does not have, and counts them. */
+const setAuditAside = (run: Run): number => {
   const line = "at, actor, action, subject, detail";
   const has = (schema: string): boolean =>
     run(`SELECT 1 FROM ${schema}.sqlite_master WHERE type = 'table' AND name = 'audit'`).length > 0;
   run("CREATE TEMP TABLE kept_audit (at, actor, action, subject, detail)");
   if (!has("main")) return 0;
   const known = has("backup") ? ` EXCEPT SELECT ${line} FROM backup.audit` : "";
-  try {
-    return run.change(`INSERT INTO temp.kept_audit SELECT ${line} FROM main.audit${known} ORDER BY at`);
-  } catch (error) {
-    if (!isCorrupt(error)) throw error;
-    run("DELETE FROM temp.kept_audit");
-    return undefined;
-  }
+  return run.change(`INSERT INTO temp.kept_audit SELECT ${line} FROM main.audit${known} ORDER BY at`);
 };
 
 /** Problems that SQLite finds in a database or a table, without orphaned pages. */
