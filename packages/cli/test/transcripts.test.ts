@@ -619,6 +619,7 @@ test("what is said by credentials", async () => {
     "auth login <local-bob",
     "auth status",
     "auth status -o json",
+    "auth status -o json --token e30.eyJleHAiOjQxMDI0NDQ4MDB9.c2ln",
     "auth token",
     "@80 auth token",
     "@80 auth token --show",

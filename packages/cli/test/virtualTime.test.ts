@@ -1,6 +1,7 @@
 // wait and watch by a clock of their own: no test waits.
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import type { TestRegistry } from "@bytenite-engines/registry/testing";
+import { changesBetween } from "../src/commands/watch.ts";
 import { transcript, type Line } from "./Transcript.ts";
 
 const clock = vi.hoisted(() => ({ now: 0, onTick: undefined as ((now: number) => void) | undefined }));
@@ -12,10 +13,12 @@ vi.mock("node:timers/promises", () => ({
   },
 }));
 const realTimeout = setTimeout;
+/** What the clock of a process says when it starts, unlike that of the tests. */
+const startedAt = 100_000;
 beforeEach(() => {
   // The deadline of a request is real time, and ends none here.
   vi.stubGlobal("setTimeout", (then: () => void, ms = 0) => realTimeout(then, ms < 40 ? ms : 1_000_000));
-  vi.spyOn(performance, "now").mockImplementation(() => clock.now);
+  vi.spyOn(performance, "now").mockImplementation(() => startedAt + clock.now);
 });
 afterEach(() => void vi.restoreAllMocks());
 
@@ -67,6 +70,9 @@ test("wait goes on while the server does not answer, and says so once after five
     await timed("wait word-count --timeout 9s --interval 1s --attempts 1", (registry, now) => {
       if (now === 1_000) registry.faults.set(unanswered);
     }),
+    await timed("wait frame-splitter --timeout 6049ms --interval 1s --attempts 1", (registry) =>
+      registry.faults.set(unanswered),
+    ),
     await timed("wait frame-splitter --timeout 9s --interval 1s --attempts 1", (registry, now) => {
       if (now === 0) registry.faults.set(unanswered);
       if (now === 6_000) registry.faults.clear();
@@ -109,20 +115,27 @@ test("watch writes what changes, goes on over failures, and ends with the last o
     await timed("watch long --attempts 1 --timeout 6050ms --interval 1s --jq .event", (registry, now) => {
       if (now === 1_000) registry.faults.set(unanswered);
     }),
+    await timed("watch long --attempts 1 --timeout 6049ms --interval 1s --jq .event", (registry, now) => {
+      if (now === 1_000) registry.faults.set(unanswered);
+    }),
+    await timed("watch --timeout 500ms --jq .tag", (registry) =>
+      registry.faults.set([{ times: 1, fault: { status: 400 } }]),
+    ),
     await timed("watch long --attempts 1 --timeout 9s --interval 1s", (registry) => registry.faults.set(unanswered)),
     await timed("watch long --attempts 1 --timeout 9s --interval 1s --jq .event", (registry, now) => {
       if (now === 1_000) registry.faults.set([{ fault: { status: 403 } }]);
     }),
     await timed("watch -o csv"),
     await timed("watch -o table"),
+    await timed("watch -o wide"),
     await timed("watch -o json"),
   ];
   expect(said.join("").replaceAll(/"engine":\{[^\n]*\}\}/g, "ENGINE")).toMatchSnapshot("watch");
 });
 
 /** The fault that is a list of so many engines. */
-const engines = (count: number): Parameters<TestRegistry["faults"]["set"]>[0] => {
-  const engines = Array.from({ length: count }, (_, index) => ({ name: `engine-${index}`, version: "1.0" }));
+const engines = (count: number, more: object = {}): Parameters<TestRegistry["faults"]["set"]>[0] => {
+  const engines = Array.from({ length: count }, (_, index) => ({ name: `engine-${index}`, version: "1.0", ...more }));
   return [{ fault: { contentType: "application/json", body: { text: JSON.stringify({ engines }) } } }];
 };
 
@@ -140,11 +153,56 @@ test("watch keeps a table up to date that fits the screen, and says what does no
       registry.faults.set(engines(23)),
     ),
     await timed("@80 watch --timeout 500ms", (registry) => registry.faults.set(engines(0))),
+    await timed("@80 watch --timeout 500ms --columns name,description", (registry) =>
+      registry.faults.set(engines(22, { description: "x".repeat(100) })),
+    ),
+    await timed("@80 watch word-count --timeout 500ms --no-headers"),
     await timed("@80 watch word-count --timeout 500ms -o json"),
     await timed("@80 watch nothing --timeout 500ms -o wide"),
     await timed("@80 watch nothing --timeout 500ms --jq .tag"),
   ];
   expect(said.join("")).toMatchSnapshot("table");
-  expect(write.mock.calls).toEqual(Array.from({ length: 6 }, () => ["\u001b[?25h"]));
+  expect(write.mock.calls).toEqual(Array.from({ length: 8 }, () => ["\u001b[?25h"]));
   expect(process.listenerCount("exit")).toBe(before);
+});
+
+test("watch shows one line at least, however small the screen is", async () => {
+  vi.spyOn(process.stdout, "write").mockImplementation(() => true);
+  const { columns, rows } = process.stdout;
+  Object.assign(process.stdout, { columns: 30, rows: 2 });
+  onTestFinished(() => void Object.assign(process.stdout, { columns, rows }));
+  const show = (count: number): Promise<string> =>
+    timed("@80 watch --timeout 500ms --columns name", (registry) => registry.faults.set(engines(count)));
+  expect(await show(1)).toContain("... and 2 more\n");
+  expect(await timed("@80 watch nothing --timeout 500ms")).toContain("No engines.\n");
+  Object.assign(process.stdout, { rows: 4 });
+  expect(await show(1)).toContain("name\nengine-0\n");
+});
+
+test("wait and watch ask past caches", async () => {
+  for (const line of ["wait word-count --timeout 500ms", "watch word-count --timeout 500ms"]) {
+    const fields = new Set<unknown>();
+    await timed(line, ({ requests }) => {
+      for (const { headers } of requests) fields.add(headers["cache-control"]);
+    });
+    expect(fields).toEqual(new Set(["no-cache"]));
+  }
+});
+
+test("what changed between two looks is told by field, what was removed comes last", () => {
+  const before = new Map([
+    ["a", { x: 1, y: [1] }],
+    ["b", { x: 1 }],
+    ["c", { x: 1 }],
+  ]);
+  const after = new Map([
+    ["new", { x: 5 }],
+    ["c", { x: 1 }],
+    ["a", { x: 1, y: [2] }],
+  ]);
+  expect(changesBetween(before, after)).toEqual([
+    { event: "added", tag: "new", fields: [], engine: { x: 5 } },
+    { event: "changed", tag: "a", fields: ["y"], engine: { x: 1, y: [2] } },
+    { event: "removed", tag: "b", fields: [], engine: { x: 1 } },
+  ]);
 });

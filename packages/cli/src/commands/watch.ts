@@ -178,11 +178,9 @@ const events = async (invocation: Invocation, client: PromiseEngineClient): Prom
   for await (const snapshot of looks(invocation, client)) {
     const at = new Date().toISOString();
     const changes = changesBetween(before, snapshot);
-    if (changes.length > 0) {
-      await writer.write(
-        changes.map(({ event, tag, fields, engine }) => ({ json: { event, at, tag, fields: [...fields], engine } })),
-      );
-    }
+    await writer.write(
+      changes.map(({ event, tag, fields, engine }) => ({ json: { event, at, tag, fields: [...fields], engine } })),
+    );
     before = snapshot;
   }
   await writer.end();
