@@ -108,10 +108,10 @@ const namedElsewhere = (
     const command = commandAt(words.slice(1))?.command;
     return command === undefined ? undefined : { name: nameOf(command), words: 2 };
   }
-  for (let length = Math.min(2 + Number(first === "registry"), words.length); length > 0; length--) {
-    const given = words.slice(0, length).join(" ");
-    const command = commands.find(({ elsewhere = [] }) => elsewhere.includes(given));
-    if (command !== undefined) return { name: nameOf(command), words: length };
+  for (let given = words; given.length > 0; given = given.slice(0, -1)) {
+    const name = given.join(" ");
+    const command = commands.find(({ elsewhere = [] }) => elsewhere.includes(name));
+    if (command !== undefined) return { name: nameOf(command), words: given.length };
   }
   return undefined;
 };

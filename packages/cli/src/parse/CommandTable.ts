@@ -39,12 +39,12 @@ const maxWords = 3;
 export const commandAt = (
   words: ReadonlyArray<string>,
 ): { readonly command: Command; readonly rest: ReadonlyArray<string> } | undefined => {
-  for (let length = maxWords; length > 0; length--) {
-    const given = words.slice(0, length).join(" ");
+  for (let given = words.slice(0, maxWords); given.length > 0; given = given.slice(0, -1)) {
+    const name = given.join(" ");
     const command = commands.find(({ path, aliases = [] }) =>
-      [path, ...aliases].some((path) => path.join(" ") === given),
+      [path, ...aliases].some((path) => path.join(" ") === name),
     );
-    if (command !== undefined) return { command, rest: words.slice(length) };
+    if (command !== undefined) return { command, rest: words.slice(given.length) };
   }
   return undefined;
 };
@@ -60,8 +60,7 @@ export const membersOf = (words: ReadonlyArray<string>): ReadonlyArray<Command> 
 
 /** The longest group at the begin of the words, such as `registry token`. */
 export const groupAt = (words: ReadonlyArray<string>): ReadonlyArray<string> | undefined => {
-  for (let length = maxWords - 1; length > 0; length--) {
-    const group = words.slice(0, length);
+  for (let group = words.slice(0, maxWords); group.length > 0; group = group.slice(0, -1)) {
     if (membersOf(group).length > 0) return group;
   }
   return undefined;
