@@ -273,6 +273,30 @@ test("a settings file sets limits, logs and an admin port; an invalid one is rep
   );
 });
 
+test("trial users are announced while their tokens are good", async () => {
+  const database = fresh();
+  const said = async (): Promise<string> => {
+    const registry = await serve(database);
+    await registry.end("SIGTERM");
+    return registry.output.stderr.replace(/^log in: .*\n$/m, "");
+  };
+  expect(await said()).toBe("trial user alice, token local-alice\ntrial user bob, token local-bob\n");
+  await run(["token", "create", "--user", "alice", ...database]);
+  const [id = ""] = /^\S+(?=\talice\ttrial\t)/m.exec((await run(["token", "list", ...database])).stdout) ?? [];
+  expect((await run(["token", "revoke", id, ...database])).code).toBe(0);
+  expect(await said()).toBe("trial user bob, token local-bob\n");
+  expect((await run(["users", "disable", "bob", ...database])).code).toBe(0);
+  expect(await said()).toBe("");
+});
+
+test("a host that is not of this machine is said to be none", async () => {
+  const { code, stderr } = await run(["--host", "192.0.2.1", "--port", "0", ...fresh()]);
+  expect([code, stderr]).toEqual([
+    1,
+    "registry: 192.0.2.1 is not an address of this machine: choose another with --host\n",
+  ]);
+});
+
 test("it goes on when nobody reads its log any more", async () => {
   const registry = await serve([...fresh(), "--access-log", "stderr"]);
   registry.child.stderr?.destroy();

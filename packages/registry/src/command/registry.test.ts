@@ -8,11 +8,13 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { rm } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { stripVTControlCharacters } from "node:util";
 import { archiveOf } from "@bytenite-engines/test-kit/archives";
 import { afterAll, afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { migrate } from "../api/Migrations.ts";
@@ -445,14 +447,111 @@ test("a command line has one command, its flags, and a database that is named or
   }
 });
 
+/** What a command line asks and does on a terminal where this is typed. */
+const asked = async (
+  typed: string,
+  path: string,
+  ...line: ReadonlyArray<string>
+): Promise<readonly [question: string, said: ReadonlyArray<unknown>]> => {
+  const terminal = Object.assign(new PassThrough(), { isTTY: true });
+  const [stdin, isTTY] = [process.stdin, process.stderr.isTTY];
+  Object.defineProperty(process, "stdin", { value: terminal, configurable: true });
+  process.stderr.isTTY = true;
+  stderr = "";
+  terminal.write(`${typed}\n`);
+  try {
+    const said = await done(path, ...line);
+    const text = stripVTControlCharacters(stderr).replaceAll(directory, "DIR");
+    const [question = ""] = /[^\n]+\[(?:y\/N|n)\] /.exec(text) ?? [];
+    return [question, said];
+  } finally {
+    Object.defineProperty(process, "stdin", { value: stdin, configurable: true });
+    process.stderr.isTTY = isTTY;
+  }
+};
+
+test("on a terminal it is asked before something is deleted, made or lives again, and only y or yes does it", async () => {
+  const path = await database(2);
+  const named = path.replace(directory, "DIR");
+  const file = openSqlite(path);
+  for (const name of ["bob", "carl"]) ensureUser(file, name, 0);
+  file.close();
+  const empty = fresh();
+  const backup = join(directory, "asked.sqlite");
+  await done(path, "backup", backup);
+  const manifest = join(directory, "asked.json");
+  writeFileSync(manifest, '{"name":"asked","version":"0.1"}');
+  const create = ["token", "create", "--user", "zoe"];
+  for (const [line, to, question, refusal] of [
+    [["users", "delete", "carl"], path, `Delete user carl, in ${named}? [y/N] `, "Nothing was deleted"],
+    [
+      ["users", "delete", "ann", "--hand-over-to", "bob"],
+      path,
+      `Delete user ann, and hand 2 engines over to bob, in ${named}? [y/N] `,
+      "Nothing was deleted",
+    ],
+    [
+      ["users", "delete", "bob", "--delete-engines"],
+      path,
+      `Delete user bob and 2 engines, in ${named}? [y/N] `,
+      "Nothing was deleted",
+    ],
+    [create, path, `there is no user zoe in ${named}. Make one? [y/N] `, "nothing was made"],
+    [["import", manifest, "--user", "yan"], path, 'there is no user "yan". Make one? [y/N] ', "nothing was made"],
+    [
+      create,
+      empty,
+      `there is no database ${empty.replace(directory, "DIR")}. Make it, with user zoe? [y/N] `,
+      "nothing was made",
+    ],
+    [
+      ["restore", backup],
+      fresh(),
+      "Restore, and let them live (y), or not (n; --revoke-all ends them)? [n] ",
+      "nothing was restored",
+    ],
+  ] as const) {
+    for (const typed of ["", "n", "yesterday"]) {
+      const [asking, said] = await asked(typed, to, ...line);
+      expect([line, typed, asking, said[1]]).toEqual([line, typed, question, refusal]);
+    }
+    const [asking, [code]] = await asked(line[0] === "users" ? "y" : "YES", to, ...line);
+    expect([line, asking, code]).toEqual([line, question, 0]);
+  }
+  expect((await done(path, "users")).slice(1)).toMatchObject([
+    { name: "yan", engines: 1 },
+    { name: "zoe", engines: 0 },
+  ]);
+});
+
+test("archives and rows of an export are of one moment, and archives are held meanwhile", async () => {
+  const path = fresh();
+  const file = openSqlite(path);
+  await migrate(file.port, 0);
+  const archive = await archiveOf({ name: "open", version: "0.1" });
+  const box = await makeSecretBox("k".repeat(32));
+  await giveArchive(file, `${path}.archives`, box, { user: "ann", name: "open", archive, token: "" });
+  const handle = await open(directory);
+  const handles = Object.getPrototypeOf(handle) as typeof handle;
+  await handle.close();
+  const holds: Array<number> = [];
+  vi.spyOn(handles, "sync").mockImplementation(async () => {
+    holds.push(file.rows({ sql: "SELECT 1 FROM archive_holds", values: [] }).length);
+    change(file, userOf(file, "ann"), "open", "activate", 1);
+  });
+  expect(await done(path, "export", "--with-archives", join(directory, "moment"))).toEqual([0]);
+  expect([holds, JSON.parse(stdout)]).toMatchObject([[1], { name: "open", status: "inactive" }]);
+  file.close();
+});
+
 test.runIf(existsSync("/proc/self/fd"))("no command leaves its database open", async () => {
   const path = await database(1);
-  const open = (): ReadonlyArray<string> =>
+  const openFiles = (): ReadonlyArray<string> =>
     readdirSync("/proc/self/fd").flatMap((name) => {
       const link = `/proc/self/fd/${name}`;
       return existsSync(link) && readlinkSync(link).startsWith(directory) ? [readlinkSync(link)] : [];
     });
-  const before = open();
+  const before = openFiles();
   const copy = join(directory, "copy.sqlite");
   for (const line of [
     ["users"],
@@ -464,7 +563,7 @@ test.runIf(existsSync("/proc/self/fd"))("no command leaves its database open", a
     ["restore", copy, "--force"],
   ])
     await done(path, ...line);
-  expect(open()).toEqual(before);
+  expect(openFiles()).toEqual(before);
 });
 
 test.for<[ReadonlyArray<string>, string | undefined, unknown]>([
