@@ -130,6 +130,22 @@ test.each<[string, Answer, Record<string, string>, string, readonly [number, str
   expect(statusText).toBe(expected[2]?.includes("-") === true ? "Partial Content" : "");
 });
 
+test("a 304 and a 416 describe no content", () => {
+  const answer = {
+    ...unstored,
+    status: 304,
+    client: [
+      ["content-type", "text/plain"],
+      ["etag", '"e"'],
+    ],
+  } as const;
+  const { headers } = respond(answer, 1_000, hit, recipient({ "if-none-match": '"x"' }, "GET", other));
+  expect([headers.get("etag"), headers.get("content-type")]).toEqual(['"e"', null]);
+  const measured = { ...stored, client: [["content-length", "6"]] } as const;
+  const beyond = respond(measured, 1_000, hit, recipient({ range: "bytes=6-" }, "GET", other));
+  expect([beyond.status, beyond.headers.has("content-length")]).toEqual([416, false]);
+});
+
 test("an endpoint has no ranges, and says to HEAD how long it is", async () => {
   const entry = entryWith({ bytes: text("abcdef") });
   const ranged = respond(entry, 1_000, hit, recipient({ range: "bytes=1-2" }));

@@ -304,7 +304,7 @@ test("of an error up to 64 kB are kept, and otherwise nothing that describes the
   }
   for (const [status, changes] of [
     [399, {}],
-    [599, {}],
+    [500, { orStale: true }],
     [404, { isEndpoint: false }],
   ] as const) {
     expect(await bodyOf(status, "a".repeat(longest + 1), changes)).toEqual([longest + 1, ...rest, longest + 1]);
