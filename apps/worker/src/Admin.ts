@@ -56,8 +56,8 @@ const notDecrypted = "Entries under a key that its token could not decrypt. Anyt
 
 const metrics = ({ metrics: counted, store, budget }: Isolate): Response => {
   const text = counted.text([
-    ["memory_entries", "Keys in the memory of this isolate.", store.memory.entries()],
-    ["memory_bytes", "Bytes that they are counted with.", store.memory.bytes()],
+    ["memory_entries", "Keys in the memory of this isolate.", store.memory.count()],
+    ["memory_bytes", "Bytes that they are counted with.", store.memory.size()],
     ["body_bytes", "Bytes of bodies under way in this isolate.", budget.bytes()],
     ["undecryptable_found", notDecrypted, store.undecryptable()],
   ]);

@@ -171,10 +171,9 @@ export const createAdmission = (
       for (;;) {
         const refusal = denied(now(), request);
         if (refusal !== undefined) return refusal;
-        const full = names.find((name) => laneOf(name)?.hasRoom(now()) === false);
-        const lane = full === undefined ? undefined : laneOf(full);
+        const lane = names.map(laneOf).find((each) => each?.hasRoom(now()) === false);
         if (lane === undefined) break;
-        const problem = full === who ? "busy" : "crowded";
+        const problem = lane === laneOf(who) ? "busy" : "crowded";
         if (!(await lane.wait(isKnown ? knownQueue : unknownQueue, untilMs))) return { problem } as const;
       }
       const entered = names.map((name) => {

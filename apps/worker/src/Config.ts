@@ -68,12 +68,8 @@ export const parseConfig = (variables: Readonly<Record<string, unknown>>) => {
     return items;
   };
   const attemptTimeoutMs = whole("ATTEMPT_TIMEOUT_MS", 3_000, 1, 60_000);
-  const upstreamUrl = parsed(
-    text("UPSTREAM_URL"),
-    defaultBaseUrl,
-    "UPSTREAM_URL must be an http or https URL with no user info, query or fragment",
-    baseUrlIn,
-  );
+  const noUrl = "UPSTREAM_URL must be an http or https URL with no user info, query or fragment";
+  const upstreamUrl = parsed(text("UPSTREAM_URL"), defaultBaseUrl, noUrl, baseUrlIn);
   // Two proxies in a row have different upstreams, so these tell them apart.
   const ownName = `${variables["UPSTREAM"] === undefined ? "" : "binding-"}${upstreamUrl}`.replaceAll(/[^\w.]+/g, "-");
   const noId = "DEPLOYMENT_ID must be up to 64 letters, digits, dots, hyphens and underscores";
@@ -99,12 +95,7 @@ export const parseConfig = (variables: Readonly<Record<string, unknown>>) => {
     edgeTier: oneOf("EDGE_TIER", ["on", "off"], "on") === "on",
     attemptTimeoutMs,
     deadlineMs: whole("DEADLINE_MS", Math.max(8_000, attemptTimeoutMs), attemptTimeoutMs, 120_000),
-    allowedOrigins: list(
-      "ALLOWED_ORIGINS",
-      "",
-      noOrigin,
-      (text) => URL.canParse(text) && new URL(text).origin === text,
-    ),
+    allowedOrigins: list("ALLOWED_ORIGINS", "", noOrigin, isOrigin),
     logLevel: oneOf("LOG", ["all", "errors", "off"], "errors"),
     adminSecrets: secrets("ADMIN_SECRET", " of visible ASCII", /^[!-~]+$/),
     identitySecrets: secrets("IDENTITY_SECRET", "", /^/),
@@ -121,6 +112,8 @@ const ownPaths = `${basePath}, /v1/auth`;
 
 const isPrefix = (path: string): boolean =>
   /^\/(?:[\w.~-]+(?:\/[\w.~-]+)*\/?)?$/.test(path) && !/\/\.{1,2}(?:\/|$)/.test(path);
+
+const isOrigin = (text: string): boolean => URL.canParse(text) && new URL(text).origin === text;
 
 const baseUrlIn = (text: string): string | undefined => {
   const url = URL.canParse(text) ? new URL(text) : undefined;

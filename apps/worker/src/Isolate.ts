@@ -103,12 +103,8 @@ export const createIsolate = ({ config, fetch, now, store: cache, purgeLog, limi
   const edge = config.edgeTier ? cache : undefined;
   const notes = purgeLog === undefined ? edge && notesInCache(edge) : notesInLog(purgeLog);
   const store = createStore(createMemory(config.memoryBytes, config.memoryEntries), edge, notes, now);
-  const admission = createAdmission(
-    config.deadlineMs,
-    now,
-    (state) => metrics.count("breaker_changes_total", `{state="${state}"}`),
-    config.cachesAnonymous,
-  );
+  const onChange = (state: string): void => metrics.count("breaker_changes_total", `{state="${state}"}`);
+  const admission = createAdmission(config.deadlineMs, now, onChange, config.cachesAnonymous);
   const budget = createBodyBudget(now);
   return {
     config,

@@ -26,22 +26,22 @@ test("the least recently used entry goes first", () => {
 test("an entry that would take more than a quarter is not kept, nor anything without capacity", () => {
   const memory = createMemory(20_000, 10);
   memory.set("a", [entryWith({ bytes: new Uint8Array(6_000) })]);
-  expect(memory.entries()).toBe(0);
+  expect(memory.count()).toBe(0);
   const none = createMemory(1e6, 0);
   none.set("a", [entryWith()]);
-  expect(none.entries()).toBe(0);
+  expect(none.count()).toBe(0);
 });
 
 test("an entry that grew is counted again", () => {
   const memory = createMemory(1e6, 10);
   const entry = entryWith();
   memory.set("a", [entry]);
-  const before = memory.bytes();
+  const before = memory.size();
   entry.other = entryWith({ bytes: new Uint8Array(1_000) });
   memory.set("a", memory.get("a", "alice"));
-  expect(memory.bytes()).toBeGreaterThan(before + 1_000);
+  expect(memory.size()).toBeGreaterThan(before + 1_000);
   memory.delete("a");
-  expect([memory.entries(), memory.bytes()]).toEqual([0, 0]);
+  expect([memory.count(), memory.size()]).toEqual([0, 0]);
 });
 
 const filled = (maxBytes: number): ReturnType<typeof createMemory> => {
@@ -51,7 +51,7 @@ const filled = (maxBytes: number): ReturnType<typeof createMemory> => {
 };
 
 test("entries that fill the memory exactly are kept", () => {
-  expect(filled(filled(1e6).bytes()).entries()).toBe(4);
+  expect(filled(filled(1e6).size()).count()).toBe(4);
 });
 
 test("whatever is done, both bounds hold and the count of bytes is true", () => {
@@ -82,9 +82,9 @@ test("whatever is done, both bounds hold and the count of bytes is true", () => 
             entries += 1;
           }
         }
-        expect([memory.bytes(), memory.entries()]).toEqual([bytes, entries]);
-        expect(memory.bytes()).toBeLessThanOrEqual(40_000);
-        expect(memory.entries()).toBeLessThanOrEqual(5);
+        expect([memory.size(), memory.count()]).toEqual([bytes, entries]);
+        expect(memory.size()).toBeLessThanOrEqual(40_000);
+        expect(memory.count()).toBeLessThanOrEqual(5);
       }
     }),
   );
@@ -94,9 +94,9 @@ test("fields take memory, too", () => {
   const memory = createMemory(1_000_000, 5);
   const client = [["x-long", "x".repeat(200_000)]] as const;
   memory.set("k", [entryWith({ client })]);
-  expect(memory.bytes()).toBeGreaterThan(200_000);
+  expect(memory.size()).toBeGreaterThan(200_000);
   memory.set("k", [entryWith({ client: [...client, ...client] })]);
-  expect(memory.bytes()).toBe(0);
+  expect(memory.size()).toBe(0);
 });
 
 const anyTarget = fc

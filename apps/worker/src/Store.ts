@@ -40,9 +40,7 @@ export const createMemory = (maxBytes: number, maxEntries: number) => {
   const set = (key: string, entries: ReadonlyArray<Entry>): void =>
     entries.length === 0 ? kept.delete(key) : kept.set(key, entries);
   return {
-    bytes: kept.size,
-    entries: kept.count,
-    delete: kept.delete,
+    ...kept,
     set,
     /** The entries of a key. Those of another owner count as absent. */
     get: (key: string, owner: string): ReadonlyArray<Entry> => {

@@ -75,11 +75,10 @@ export const unavailable = (failure: Pick<UpstreamFailure, "problem" | "retryAft
   const [status] = problems[problem];
   if (status === 400) return badRequest("the body of the request was broken off");
   const headers = { "retry-after": `${Math.ceil(retryAfterMs / 1000)}`, ...proxyStatusOf(problem) };
-  if (problem === "busy") return refusal(429, "RESOURCE_EXHAUSTED", tooManyRequests, headers);
-  if (status === 429)
-    return refusal(429, "RESOURCE_EXHAUSTED", "too many requests; wait before you send more", headers);
+  const tooMany = problem === "busy" ? tooManyRequests : "too many requests; wait before you send more";
+  if (status === 429) return refusal(429, "RESOURCE_EXHAUSTED", tooMany, headers);
   if (status === 504)
-    return refusal(504, "DEADLINE_EXCEEDED", "the upstream did not respond in time (timed-out)", headers);
+    return refusal(504, "DEADLINE_EXCEEDED", `the upstream did not respond in time (${problem})`, headers);
   if (status === 503) return refusal(503, "UNAVAILABLE", `the upstream is unavailable (${problem})`, headers);
   return refusal(502, "UNAVAILABLE", `the upstream sent no valid response (${problem})`, headers);
 };

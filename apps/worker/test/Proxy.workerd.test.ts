@@ -180,10 +180,10 @@ test("an answer that was confirmed takes the place of the one before, whatever i
       ? new Response(null, { status: 304, headers: { etag: '"up"', vary: "Accept, Authorization" } })
       : stage.engineFor(headers, { etag: '"up"', vary: "Accept, Authorization" });
   await stage.edge.get("alice", "/engines/zipper", json);
-  const bytes = stage.edge.isolate.store.memory.bytes();
+  const bytes = stage.edge.isolate.store.memory.size();
   for (let count = 0; count < 3; count++) {
     stage.clock.ms += 200_000;
     expect(cacheResult(await stage.edge.get("alice", "/engines/zipper", json))).toBe("fwd=stale");
   }
-  expect(stage.edge.isolate.store.memory.bytes()).toBe(bytes);
+  expect(stage.edge.isolate.store.memory.size()).toBe(bytes);
 });
