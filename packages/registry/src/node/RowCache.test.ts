@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import type { Row } from "../api/SqlDriver.ts";
 import { makeRowCache } from "./RowCache.ts";
 import { openSqlite, type SqliteFile } from "./SqliteFile.ts";
 
@@ -38,6 +39,65 @@ test("memory is bounded: rows that do not fit are read anew", () => {
   expect(reads).toBe(7);
   rows(2, 6_000);
   expect(reads).toBe(8);
+});
+
+/** How often rows are read that are wanted three times each, one statement after the other, twice. */
+const readsOf = (limitBytes: number | undefined, ...results: ReadonlyArray<ReadonlyArray<Row>>): number => {
+  const cache = makeRowCache(limitBytes);
+  let reads = 0;
+  for (let call = 0; call < 6; call++) {
+    for (const [index, rows] of results.entries()) {
+      cache.rows({ sql: "SELECT bounds", values: [index] }, 1, () => {
+        reads += 1;
+        return rows;
+      });
+    }
+  }
+  return reads;
+};
+
+test("rows count with their texts and blobs, 200 bytes for each and 200 for all, and the values of the statement", () => {
+  // `[0]` and a digit for the text of the statement.
+  const own = 200 + 4;
+  const text = { text: "x".repeat(1_000), number: 5, nothing: null };
+  for (const [limit, ...results] of [
+    [own + 200 + 1_000, [text]],
+    [own + 200 + 1_000, [{ blob: new Uint8Array(1_000) }]],
+    [own + 400 + 2_000, [text, text]],
+    [own, []],
+    [2 * own + 400 + 2_000, [text], [text]],
+  ] as ReadonlyArray<readonly [number, ...ReadonlyArray<ReadonlyArray<Row>>]>) {
+    expect(readsOf(limit, ...results)).toBe(2 * results.length);
+    expect(readsOf(limit - 1, ...results)).toBeGreaterThan(2 * results.length);
+  }
+  const most = 32 * 1_024 * 1_024 - own - 200;
+  expect([most, most + 1].map((length) => readsOf(undefined, [{ text: "x".repeat(length) }]))).toEqual([2, 6]);
+});
+
+/** Whether a statement that was read once is known after so many others. */
+const isKnownAfter = (others: number): boolean => {
+  const cache = makeRowCache();
+  let reads = 0;
+  const read = (value: number): unknown =>
+    cache.rows({ sql: "SELECT seen", values: [value] }, 1, () => [{ reads: ++reads }]);
+  for (let value = 0; value <= others; value++) read(value);
+  read(0);
+  const before = reads;
+  read(0);
+  return reads === before;
+};
+
+/** Whether what was made for a key is kept after so many others. */
+const isKeptAfter = (others: number): boolean => {
+  const cache = makeRowCache();
+  const first = cache.made("0", 1, () => ({}));
+  for (let key = 1; key <= others; key++) cache.made(String(key), 1, () => ({}));
+  return cache.made("0", 1, () => ({})) === first;
+};
+
+test("thousands of statements are known to have been read, and hundreds of values made are kept", () => {
+  expect([isKnownAfter(19_998), isKnownAfter(19_999)]).toEqual([true, false]);
+  expect([isKeptAfter(398), isKeptAfter(399)]).toEqual([true, false]);
 });
 
 const valueIn = async (file: SqliteFile): Promise<unknown> =>
