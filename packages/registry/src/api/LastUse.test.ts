@@ -21,6 +21,7 @@ test("uses are written in one batch, the latest of each credential, and never ba
   lastUse.note(one, 1_000);
   lastUse.note(two, 2_000);
   lastUse.note(one, 3_000);
+  expect(lastUseMs).toBe(60_000);
   expect([lastUse.isDue(1_000 + lastUseMs - 1), lastUse.isDue(1_000 + lastUseMs)]).toEqual([false, true]);
   await lastUse.flush();
   expect(writes).toBe(1);

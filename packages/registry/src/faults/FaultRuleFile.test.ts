@@ -98,7 +98,7 @@ const read = (rules: ReadonlyArray<unknown>) => parseFaultRules(JSON.stringify(r
 
 test("a rule has its bounds, and a list of rules", () => {
   const rule = { fault: {} };
-  for (const more of [{ probability: 0 }, { probability: 1 }, { skip: 0 }, { times: 0 }]) {
+  for (const more of [{ probability: 0 }, { probability: 1 }, { skip: 0 }, { times: 0 }, { fault: [{}] }]) {
     expect(read([{ ...rule, ...more }])).toHaveLength(1);
   }
   for (const more of [{ probability: -0.1 }, { skip: -1 }, { times: -1 }, { fault: [] }, { fault: [1] }, { x: 1 }]) {

@@ -79,7 +79,7 @@ const fault = object({
   headers: {
     type: "object",
     propertyNames: { pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$" },
-    additionalProperties: { type: ["string", "null"], pattern: "^[\\t -~]*$" },
+    additionalProperties: { anyOf: [{ type: "string", pattern: "^[\\t -~]*$" }, { type: "null" }] },
   },
   jsonOnly: { type: "boolean" },
   schemaDigest: { anyOf: [{ type: "boolean" }, { type: "string", pattern: "^[ -~]*$" }] },
@@ -106,7 +106,7 @@ export const faultRulesSchema = {
   ),
 };
 
-const validate = new Ajv({ allowUnionTypes: true }).compile<ReadonlyArray<FaultRule>>(faultRulesSchema);
+const validate = new Ajv().compile<ReadonlyArray<FaultRule>>(faultRulesSchema);
 
 /** Invalid rules; the message says where and why. */
 export class FaultRulesError extends Error {
