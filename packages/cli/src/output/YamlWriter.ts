@@ -6,7 +6,7 @@ import type { RecordWriter, Shape, Write } from "./Shape.ts";
 
 /** A value as YAML. Text that a terminal would act upon is quoted, because only quoted text can carry escapes. */
 export const yamlOf = (value: JsonValue): string => {
-  const document = new Document(value);
+  const document = new Document(value, { aliasDuplicateObjects: false });
   visit(document, {
     Scalar: (_, node) => {
       if (isScalar(node) && typeof node.value === "string" && safeText(node.value) !== node.value) {
