@@ -179,6 +179,17 @@ test("at their limits values are taken", () => {
   ]);
 });
 
+test("lists and objects that end are no part of what follows them", () => {
+  for (const closed of ["[]", "{}", '[{"name":1}]', '{"":"","name":1}']) {
+    expect(problems(`{"name":"a","x":${closed},"NAME":"b"}`)).toEqual([
+      `f:1:${18 + closed.length}: there is a second "NAME": upper and lower case are the same`,
+    ]);
+    expect(problems(`{"x":[${Array(40).fill(closed).join(",")}]}`)).toEqual([
+      expect.stringMatching(/^f:1:2: "x" is not a key of the manifest/),
+    ]);
+  }
+});
+
 test("a problem names at most 100 characters of a key", () => {
   const long = "k".repeat(101);
   expect(problems(`{"name":"a","version":"0.1","${long}":1}`)).toEqual([

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
@@ -90,6 +90,19 @@ test("times of last use are written every minute, and objects that nothing names
 });
 
 const metrics = async (origin: string): Promise<number> => (await fetch(`${origin}/metrics`)).status;
+
+test("archives are in a folder beside the database, or in a temporary one that goes", async () => {
+  const directory = place();
+  vi.stubEnv("TMPDIR", directory);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const names = (): ReadonlyArray<string> => readdirSync(directory).toSorted();
+  const memory = await start({});
+  expect(names()).toEqual([expect.stringMatching(/^registry-archives-/)]);
+  await memory.stop();
+  expect(names()).toEqual([]);
+  await (await start({ database: join(directory, "x.sqlite") })).stop();
+  expect(names()).toEqual(["x.sqlite", "x.sqlite.archives"]);
+});
 
 const anyHost = "registry: requests for any Host are answered: set publicUrl or allowedHosts to check it";
 
