@@ -137,6 +137,47 @@ test("decodes codings one around the other, and refuses more than three", async 
   expect((await reasonOf(client.get("zipper", { engineId: "4" })))._tag).toBe("Undecodable");
 });
 
+test("codings that change nothing, and empty ones, are left out", async () => {
+  const origin = await served((_, response) =>
+    response
+      .writeHead(200, { "content-encoding": "identity, GZIP,", "content-type": "application/json" })
+      .end(gzipSync(engine)),
+  );
+  expect((await clientOf(origin).get("zipper")).name).toBe("zipper");
+});
+
+test("without a time for idle connections, each request has one of its own and says so", async () => {
+  const seen: Array<unknown> = [];
+  const sockets = new Set<Socket>();
+  const origin = await served(({ headers, socket }, response) => {
+    seen.push(headers.connection);
+    sockets.add(socket);
+    response.end();
+  });
+  const fetch = madeFetch({ idleTimeoutMs: 0 });
+  for (let call = 0; call < 2; call++) await (await fetch(origin, init())).arrayBuffer();
+  expect([seen, sockets.size]).toEqual([["close", "close"], 2]);
+});
+
+test.for<[status: number, length: number, connections: number]>([
+  [299, 1, 2],
+  [300, 1, 1],
+  [399, 1, 1],
+  [400, 1, 2],
+  [302, 16_383, 1],
+  [302, 16_384, 2],
+])("after the body of a %i with %i bytes is cancelled, another request makes %i connections", async (row) => {
+  const [status, length, connections] = row;
+  const sockets = new Set<Socket>();
+  const origin = await served(({ socket }, response) => {
+    sockets.add(socket);
+    response.writeHead(status, { "content-length": length }).end("x".repeat(length));
+  });
+  const fetch = madeFetch();
+  for (let call = 0; call < 2; call++) await (await fetch(origin, init())).body?.cancel();
+  expect(sockets.size).toBe(connections);
+});
+
 test("refuses a content coding that it cannot decode", async () => {
   const origin = await served((_, response) =>
     response.writeHead(200, { "content-type": "application/json", "content-encoding": "compress" }).end(engine),

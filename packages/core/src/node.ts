@@ -136,7 +136,7 @@ const makeAgents = ({ idleTimeoutMs, maxConnections, tls }: NodeFetchOptions, en
   return ({ request, Agent }: Pick<typeof http, "request" | "Agent">): Agents => {
     const kept = new Agent({ ...single, keepAlive: idle > 0, maxSockets }) as PoolingAgent;
     kept.keepSocketAlive = (socket) => keepForNext(socket, idle);
-    if (idle > 0) keepConnections(kept, maxSockets !== Infinity);
+    keepConnections(kept, maxSockets !== Infinity);
     return {
       request,
       // What is sent to an http server through a proxy, Node rewrites; to an https server it goes through a tunnel.
@@ -217,7 +217,7 @@ const keepConnections = (agent: PoolingAgent, hasLimit: boolean): void => {
   agent.addRequest = (request, options) => {
     const list = idle.get(keyOf(options));
     for (let socket = list?.pop(); socket !== undefined; socket = list?.pop()) {
-      if (socket.destroyed || !socket.writable) continue;
+      if (!socket.writable) continue;
       const { _handle: handle } = socket;
       // Its events have the async context of this request from now on.
       handle?.asyncReset?.(handle);
@@ -417,7 +417,7 @@ class NodeResponse implements FetchResponse {
 
   constructor(url: string, incoming: http.IncomingMessage, method: string) {
     this.url = url;
-    this.status = incoming.statusCode ?? 0;
+    this.status = incoming.statusCode as number;
     const isWithout = method === "HEAD" || this.status === 204 || this.status === 304;
     this.#hasBody = !isWithout && incoming.headers["content-length"] !== "0";
     this.headers = new NodeHeaders(incoming.headers);
@@ -502,7 +502,7 @@ class NodeResponse implements FetchResponse {
   /** Takes the content codings off (RFC 9110, 8.4). */
   #decode(coding: string): void {
     const refuse = (problem: string): void => this.destroy(new UnknownCoding(problem));
-    const names = coding.split(",", maxContentCodings + 1).map((each) => each.trim().toLowerCase());
+    const names = coding.split(",").map((each) => each.trim().toLowerCase());
     if (names.length > maxContentCodings) return refuse(`more than ${maxContentCodings} content codings`);
     for (const name of names.filter((each) => each !== "" && each !== "identity").toReversed()) {
       const decoder = Object.hasOwn(decoders, name) ? decoders[name]?.() : undefined;
@@ -532,7 +532,7 @@ class NodeHeaders implements ResponseHeaders {
   }
 
   forEach(callback: (value: string, name: string) => void): void {
-    for (const name of Object.keys(this.#headers)) callback(this.get(name) ?? "", name);
+    for (const name of Object.keys(this.#headers)) callback(this.get(name) as string, name);
   }
 }
 
