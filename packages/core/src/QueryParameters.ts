@@ -1,5 +1,12 @@
 // Request messages as query strings, both ways, as grpc-gateway reads them.
-import { create, type DescField, type DescMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescField,
+  type DescMessage,
+  type DescOneof,
+  type Message,
+  type MessageShape,
+} from "@bufbuild/protobuf";
 import { namesOf } from "./Descriptor.ts";
 import {
   enumText,
@@ -166,7 +173,7 @@ const put = (root: Values, { holders, field, path, key }: Target, value: unknown
     // A key may be `__proto__`.
     Object.defineProperty(values[localName], entry, { value, enumerable: true, writable: true, configurable: true });
   } else if (oneof === undefined) values[localName] = value;
-  else values[oneof.localName] = chosen(values, field, value);
+  else choose(values, oneof, localName, value);
 };
 
 /** The message in a field, made when needed. */
@@ -176,15 +183,15 @@ const held = (values: Values, field: Holder): Values => {
   const choice = values[oneof.localName] as { readonly case?: string; readonly value?: unknown };
   if (choice.case === localName) return choice.value as Values;
   const value = create(message) as unknown as Values;
-  values[oneof.localName] = chosen(values, field, value);
+  choose(values, oneof, localName, value);
   return value;
 };
 
-/** The value of a oneof. Throws FieldTextError where another of its fields is there. */
-const chosen = (values: Values, { oneof, localName }: DescField, value: unknown): object => {
-  const other = (values[oneof?.localName ?? ""] as { readonly case?: string } | undefined)?.case;
-  if (other !== undefined) throw new FieldTextError(`excludes ${other}: both are in the oneof ${oneof?.name}`);
-  return { case: localName, value };
+/** Sets a field of a oneof. Throws FieldTextError where another of its fields is there. */
+const choose = (values: Values, oneof: DescOneof, localName: string, value: unknown): void => {
+  const other = (values[oneof.localName] as { readonly case?: string }).case;
+  if (other !== undefined) throw new FieldTextError(`excludes ${other}: both are in the oneof ${oneof.name}`);
+  values[oneof.localName] = { case: localName, value };
 };
 
 const valueIn = (field: DescField, text: string, parse: WellKnownParser | undefined): unknown => {

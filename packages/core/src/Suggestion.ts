@@ -44,14 +44,14 @@ const slipsBetween = (one: string, other: string): number => {
       const isExchanged = one[i - 1] === other[j - 2] && one[i - 2] === other[j - 1];
       next.push(
         Math.min(
-          (row[j - 1] ?? 0) + (isSame ? 0 : 1),
-          (row[j] ?? 0) + 1,
-          (next[j - 1] ?? 0) + 1,
-          isExchanged ? (before[j - 2] ?? Infinity) + 1 : Infinity,
+          (row[j - 1] as number) + (isSame ? 0 : 1),
+          (row[j] as number) + 1,
+          (next[j - 1] as number) + 1,
+          isExchanged ? (before[j - 2] as number) + 1 : Infinity,
         ),
       );
     }
     [before, row] = [row, next];
   }
-  return row[other.length] ?? 0;
+  return row[other.length] as number;
 };
