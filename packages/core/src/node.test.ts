@@ -7,7 +7,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { selfSigned } from "@bytenite-engines/test-kit/certificate";
 import { listen } from "@bytenite-engines/test-kit/ports";
 import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { nodeFetch, type NodeFetchOptions } from "./node.ts";
 import { createEngineClient, EngineError, type ClientOptions, type Fetch, type FetchInit } from "./promise.ts";
 
@@ -144,6 +144,37 @@ test("codings that change nothing, and empty ones, are left out", async () => {
       .end(gzipSync(engine)),
   );
   expect((await clientOf(origin).get("zipper")).name).toBe("zipper");
+});
+
+test("a body that comes in several parts is whole, and so are header fields that come more than once", async () => {
+  const origin = await served((_, response) => {
+    response.writeHead(200, { "content-length": 200_001, "set-cookie": ["a=1", "b=2"], "x-a": "c" });
+    response.write("x".repeat(100_000), () => response.end("y".repeat(100_001)));
+  });
+  const response = await madeFetch()(origin, init());
+  const text = new TextDecoder().decode(await response.arrayBuffer());
+  expect(text).toBe("x".repeat(100_000) + "y".repeat(100_001));
+  const fields: Record<string, string> = {};
+  response.headers.forEach((value, name) => (fields[name] = value));
+  expect(fields).toMatchObject({ "content-length": "200001", "set-cookie": "a=1, b=2", "x-a": "c" });
+});
+
+test("an address of IPv6 is reached without its brackets", async () => {
+  await expect(madeFetch()("http://[::1]:1/")).rejects.toMatchObject({ address: "::1", port: 1 });
+});
+
+test("the proxy of the process is used, unless proxyEnv is false", async () => {
+  const origin = await served((_request, response) => response.end());
+  for (const name of ["http_proxy", "NO_PROXY", "no_proxy"]) vi.stubEnv(name, "");
+  vi.stubEnv("HTTP_PROXY", "127.0.0.1:1");
+  onTestFinished(() => void vi.unstubAllEnvs());
+  await expect(madeFetch()(origin)).rejects.toMatchObject({ code: "ECONNREFUSED", port: 1 });
+  expect((await madeFetch({ proxyEnv: false })(origin)).status).toBe(200);
+});
+
+test.for(["idleTimeoutMs", "maxConnections"])("%s is 2147483647 at most", (name) => {
+  expect(() => nodeFetch({ [name]: 2_147_483_647 })).not.toThrow();
+  expect(() => nodeFetch({ [name]: 2_147_483_648 })).toThrow("to 2147483647, not 2147483648");
 });
 
 test("without a time for idle connections, each request has one of its own and says so", async () => {

@@ -241,9 +241,12 @@ const keepConnections = (agent: PoolingAgent, hasLimit: boolean): void => {
   });
 };
 
+/** Largest number in an option: a timer takes no more. */
+const maxNumber = 2_147_483_647;
+
 const checked = (name: string, value: number, least: number): number => {
-  if (Number.isInteger(value) && value >= least && value <= 2 ** 31 - 1) return value;
-  throw new RangeError(`nodeFetch: ${name} must be a whole number from ${least} to 2147483647, not ${String(value)}`);
+  if (Number.isInteger(value) && value >= least && value <= maxNumber) return value;
+  throw new RangeError(`nodeFetch: ${name} must be a whole number from ${least} to ${maxNumber}, not ${String(value)}`);
 };
 
 type ProxyEnv = Readonly<Record<string, string | undefined>>;
