@@ -191,7 +191,7 @@ test("no timer is left of chunks that came in time", async () => {
   const before = timers();
   const { archive } = await chunked(true, { attemptTimeoutMs: 60_000 });
   expect((await archive.bytes()).length).toBe(1_000);
-  expect(timers()).toBe(before);
+  expect(timers()).toBeLessThanOrEqual(before);
 });
 
 test("storage is let go by who reads no further", async () => {
