@@ -9,9 +9,6 @@ import type { Cancellation } from "./Cancellation.ts";
 /** Longest wait for work that another call does, from when that began, in milliseconds; then a call does it itself. */
 export const maxSharedWaitMs = 3_000;
 
-/** Number of running entries after which abandoned ones are removed. */
-const manyUnderWay = 256;
-
 type Outcome<A> = { readonly value: A } | { readonly cause: unknown };
 
 interface Slot<A> {
@@ -74,8 +71,8 @@ export class InFlight<A> {
   }
 
   #lead(key: string, caller: Caller, work: () => Promise<A>): Promise<A> {
-    if (this.#slots.size >= manyUnderWay) this.#removeOld(caller.clock);
     const startMs = steadyMs(caller.clock);
+    this.#removeOld(startMs);
     const slot = { startMs, running: work(), isJoined: false, isEnded: false, random: Math.random() };
     this.#slots.set(key, slot);
     return slot.running.then(
@@ -100,9 +97,12 @@ export class InFlight<A> {
     if (this.#slots.get(key) === slot) this.#slots.delete(key);
   }
 
-  #removeOld(clock: Clock.Clock): void {
-    const oldestMs = steadyMs(clock) - maxSharedWaitMs;
-    for (const [key, slot] of this.#slots) if (slot.startMs < oldestMs) this.#slots.delete(key);
+  /** Removes abandoned entries, from the oldest on. */
+  #removeOld(nowMs: number): void {
+    for (const [key, { startMs }] of this.#slots) {
+      if (startMs > nowMs - maxSharedWaitMs) return;
+      this.#slots.delete(key);
+    }
   }
 }
 
