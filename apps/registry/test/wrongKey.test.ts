@@ -53,7 +53,10 @@ test.for([
   vi.resetModules();
   const { default: anew } = await import("../src/worker.ts");
   const refused = await asked(settings, "/v1/dev/engines", anew);
-  expect([refused.status, await refused.json()]).toMatchObject([500, { message: "the registry cannot start" }]);
+  expect([refused.status, await refused.json()]).toMatchObject([
+    500,
+    { code: 13, message: "the registry cannot start" },
+  ]);
   const ready = await asked(settings, "/readyz", anew);
   expect(ready.status).toBe(503);
   expect((await ready.text()).replace("the registry cannot start: ", "")).toMatch(problem);
@@ -69,7 +72,13 @@ test("settings are those of the variables, or the defaults", () => {
     key: undefined,
     staging: { ...staging, maxBytes: unpackedBytes },
   });
-  const given = { ...bucket, BYTENITE_REGISTRY_KEY: "key", MAX_ARCHIVE_BYTES: "1", MAX_LINKED_ARCHIVE_BYTES: "2" };
+  const given = {
+    ...bucket,
+    ACCESS_LOG: "on",
+    BYTENITE_REGISTRY_KEY: "key",
+    MAX_ARCHIVE_BYTES: "1",
+    MAX_LINKED_ARCHIVE_BYTES: "2",
+  };
   expect(settingsIn(given)).toMatchObject({ key: "key", archiveBytes: 1, staging: { ...staging, maxBytes: 2 } });
 });
 
