@@ -21,7 +21,7 @@ export type Plan = ReturnType<typeof decide>;
 /** Looks up the stored entries of a request, in memory and in the Cache API: fresh ones first. */
 export const look = async (request: ParsedRequest, isolate: Isolate, context: RequestContext) => {
   const { headers, isRead, route, token, representation, control } = request;
-  const { config, identities, caches, store, budget, now } = isolate;
+  const { admission, config, identities, caches, store, budget, now } = isolate;
   // Then the rules of a shared cache decide what may be stored of a request with a token.
   const isShared = route.endpoint === "other" && isRead && config.cachesAnonymous;
   // A token that Connection lists is for this hop alone (RFC 9110, 7.6.1).
@@ -37,12 +37,14 @@ export const look = async (request: ParsedRequest, isolate: Isolate, context: Re
   const cache: HttpCache = caches[route.endpoint];
   const reader = { request, cache, identity, owner, user, budget, isolate, context, found };
   if (owner === undefined) return reader;
-  // Notes and entries are read from the Cache API at the same time.
-  const notes = identity !== undefined && store.areNotesDue(identity, now()) ? store.readNotes(identity) : undefined;
   const { format } = representation;
   const formats = route.endpoint === "other" || control.noTransform ? [format] : [format, otherForm(format)];
-  const looked = await store.find(owner, identity, route, formats);
-  if (notes !== undefined) await notes;
+  // Notes and entries are read from the Cache API at the same time.
+  const finding = store.find(owner, identity, route, formats);
+  const isDue = identity !== undefined && store.areNotesDue(identity, now());
+  const notes = isDue ? store.readNotes(identity, admission.knows(owner), finding) : undefined;
+  const looked = await finding;
+  await notes;
   for (const entry of looked) {
     const isAsked = entry.part === undefined || holdsRange(entry, entry.part, request);
     const usable = isAsked ? usableNow(entry, identity, isolate) : undefined;

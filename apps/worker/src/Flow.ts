@@ -200,7 +200,6 @@ const notForwarded =
 // Lets caches between here and the upstream serve fresh responses. Without these fields the runtime sends `no-cache`, because its own
 // cache is switched off. "0" has no meaning in Pragma.
 const anyFresh = "max-stale=0";
-const noPragma = "0";
 
 const fieldsFor = ({ request, send, validated, requestId, isolate }: Plan): Headers => {
   const { method, headers, route, control, representation } = request;
@@ -211,7 +210,7 @@ const fieldsFor = ({ request, send, validated, requestId, isolate }: Plan): Head
   } else if (!fields.has("cache-control")) {
     fields.set("cache-control", anyFresh);
   }
-  if (!fields.has("pragma")) fields.set("pragma", noPragma);
+  if (!fields.has("pragma")) fields.set("pragma", "0");
   // "GET is the only method for which range handling is defined" (RFC 9110, 14.2).
   if (method === "HEAD") fields.delete("range");
   const address = headers.get("cf-connecting-ip");

@@ -75,6 +75,19 @@ test("a clock that goes back does not end purges", () => {
   expect([5, 21].map((nowMs) => purges.latest(nowMs))).toEqual([20, 21]);
 });
 
+test("a purge of responses still to come covers them, and sets the clock no later than itself", () => {
+  const purges = createPurges();
+  purges.add([{ atMs: 20, untilMs: 30, hard: true, owners: ["alice"] }]);
+  const at = (fetchedAtMs: number) => purges.of(entryWith({ owner: "alice", fetchedAtMs }));
+  expect([at(30), at(31), purges.latest(5)]).toEqual(["hard", undefined, 20]);
+  // Also as a part of one of everything up to then, or of what is forgotten.
+  for (let index = 0; index < 60; index++)
+    purges.add([{ atMs: 21, hard: false, owners: ["alice"], name: `n${index}` }]);
+  expect([at(30), at(31), purges.latest(5)]).toEqual(["hard", undefined, 21]);
+  for (let owner = 0; owner < 4_000; owner++) purges.add([{ atMs: 21, hard: false, owners: [`o${owner}`] }]);
+  expect([purges.floorMs(), purges.latest(5)]).toEqual([30, 21]);
+});
+
 test("what is added twice is known the second time", () => {
   const purges = createPurges();
   const [a, b, c] = ["a", "b", "c"].map((name, index): Purge => ({ atMs: index, hard: false, name })) as [
@@ -218,7 +231,7 @@ test.each([
     await notes.write({ atMs: index, hard: false, name: "a", ...(owner === undefined ? {} : { owners: [owner] }) });
   }
   const read = await notes.read(owner === undefined ? [] : [owner]);
-  expect([read.length, read[0]]).toEqual([most, { atMs: 1, hard: false }]);
+  expect([read.length, read[0]]).toEqual([most, { atMs: 1, untilMs: 1, hard: false }]);
 });
 
 test("a Cache API that stores nothing ends no purge", async () => {

@@ -6,6 +6,7 @@ import { recentOf } from "./Recent.ts";
 /** A purge: responses requested up to a time, within a scope. An empty scope is everything. */
 export interface Purge {
   readonly atMs: number;
+  readonly untilMs?: number; // responses requested up to then, where that is later than the purge itself
   readonly hard: boolean; // hard: unusable. Otherwise it has to be validated, and is only used where the upstream fails
   readonly owners?: ReadonlyArray<string>; // digests of one user: by the current server secret, and by the previous one
   readonly endpoint?: ReadName;
@@ -24,8 +25,10 @@ const noteOrigin = "https://e.invalid/purges/"; // never resolved: the Cache API
 
 type Purgeable = Pick<Entry, "owner" | "endpoint" | "names" | "fetchedAtMs">;
 
+const endOf = ({ atMs, untilMs = atMs }: Purge): number => untilMs;
+
 const isIn = (purge: Purge, entry: Purgeable): boolean =>
-  entry.fetchedAtMs <= purge.atMs &&
+  entry.fetchedAtMs <= endOf(purge) &&
   (purge.endpoint === undefined || purge.endpoint === entry.endpoint) &&
   (purge.name === undefined ||
     (purge.owners !== undefined && entry.endpoint === "list") ||
@@ -36,8 +39,8 @@ const isIn = (purge: Purge, entry: Purgeable): boolean =>
 const folded = (all: ReadonlyArray<Purge>, most: number): ReadonlyArray<Purge> => {
   if (all.length <= most) return all;
   const oldest = all.slice(0, all.length - most + 1);
-  const atMs = Math.max(...oldest.map((purge) => purge.atMs));
-  return [{ atMs, hard: oldest.some(({ hard }) => hard) }, ...all.slice(oldest.length)];
+  const [atMs, untilMs] = [Math.max(...oldest.map((purge) => purge.atMs)), Math.max(...oldest.map(endOf))];
+  return [{ atMs, untilMs, hard: oldest.some(({ hard }) => hard) }, ...all.slice(oldest.length)];
 };
 
 export const createPurges = () => {
@@ -46,7 +49,7 @@ export const createPurges = () => {
   let latestMs = 0;
   let floorMs = 0;
   const byOwner = recentOf<ReadonlyArray<Purge>>(maxOwners, (dropped) => {
-    floorMs = Math.max(floorMs, ...dropped.map(({ atMs }) => atMs));
+    floorMs = Math.max(floorMs, ...dropped.map(endOf));
   });
   return {
     /** What the data centre has from before is not used: the purges of an owner may have been dropped. */

@@ -171,11 +171,7 @@ export const unknownPath = refusal(404, "NOT_FOUND", "no such path");
 export const wrongMethod = (method: string, allow: string): ErrorResponse =>
   refusal(405, "UNIMPLEMENTED", `method ${method.slice(0, 20)} is not offered here; ${allow} are`, { allow });
 
-export const routeOf = (
-  method: string,
-  target: string,
-  forwardedPaths: ReadonlyArray<string>,
-): Route | ErrorResponse => {
+export const routeOf = (method: string, target: string, forwardedPaths: ReadonlyArray<string>) => {
   if (target.length > maxUrlLength) return badRequest(`the URL is longer than ${maxUrlLength} characters`, 414);
   const known = endpointIn(target);
   if (known !== undefined && (isReading(method) || known === badTag)) return known;

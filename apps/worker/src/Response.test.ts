@@ -171,7 +171,8 @@ test("beyond the bytes that may be under way to a user it is refused", async () 
     503,
     {
       code: 8,
-      message: "more than 6291456 bytes of bodies are under way to this user: read them before you ask for more",
+      message:
+        "too many bytes of bodies are under way (at most 6291456 to one user): read those that you asked for, then try again",
       details: [],
     },
     "5",

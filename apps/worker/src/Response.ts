@@ -15,7 +15,7 @@ export type Recipient = Pick<Reader, "request" | "user" | "budget" | "context">;
 const tooManyBytes = refusal(
   503,
   "RESOURCE_EXHAUSTED",
-  `more than ${maxBodyBytesPerUser} bytes of bodies are under way to this user: read them before you ask for more`,
+  `too many bytes of bodies are under way (at most ${maxBodyBytesPerUser} to one user): read those that you asked for, then try again`,
   { "retry-after": `${retryAfterSeconds}`, ...proxyStatus("connection_limit_reached") },
 );
 

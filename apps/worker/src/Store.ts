@@ -119,7 +119,7 @@ export const createStore = (
     if (!isOwner || (hard && name === undefined)) identity.revoked = { sequence: ask().sequence, atMs };
     if (!isOwner && notes?.isPerOwner !== true) return;
     if (atMs >= noted.untilMs) Object.assign(noted, { count: 0, untilMs: atMs + purgesReadEveryMs });
-    const recorded = ++noted.count === maxNoted ? { atMs: noted.untilMs, hard: true } : scope;
+    const recorded = ++noted.count === maxNoted ? { atMs, untilMs: noted.untilMs, hard: true } : scope;
     if (noted.count <= maxNoted) await notes?.write({ ...recorded, owners });
   };
   /** What the data centre has, by the current server secret or by the previous one. */
@@ -254,11 +254,15 @@ export const createStore = (
     /** Whether the purges recorded by other isolates, for this identity or for all, are due to be read. */
     areNotesDue: ({ notesReadAtMs }: Identity, nowMs: number): boolean =>
       notes !== undefined && Math.abs(nowMs - notesReadAtMs) > purgesReadEveryMs,
-    /** Reads and applies them. Failures of the log are ignored. */
-    readNotes: async (identity: Identity): Promise<void> => {
+    /** Reads and applies them, once it is known what was `found`. Failures of the log are ignored. */
+    readNotes: async (identity: Identity, isKnown: boolean, found: Promise<unknown>): Promise<void> => {
       const nowMs = now();
       try {
-        apply((await notes?.read(ownersOf(identity))) ?? []);
+        const read = (await notes?.read(ownersOf(identity))) ?? [];
+        await found;
+        // Those of tokens that may be made up would crowd out others.
+        if (notes?.isPerOwner === true && !isKnown && !identity.hasEntries) return;
+        apply(read);
       } catch (error) {
         logError("the log of purges cannot be read", error);
       }

@@ -214,7 +214,7 @@ export const createUpstream = (options: UpstreamOptions) => {
       if (failure?._tag === "Undecodable") corrupt += 1;
       const decision = decideRetry({
         policy: { ...policy, maxAttempts },
-        reason: failure ?? final,
+        reason: failure ?? { _tag: "NotFound" }, // final
         attempts,
         corrupt,
         hintMs: hintOf(result, now()),
@@ -260,8 +260,6 @@ const inTime = <A>(signal: AbortSignal, work: Promise<A>): Promise<A> => {
   signal.addEventListener("abort", () => aborted.reject(new Error("timed out")), { once: true });
   return Promise.race([work, aborted.promise]);
 };
-
-const final: RetrySituation["reason"] = { _tag: "NotFound" };
 
 /** The outcome of an attempt for core's retry rules. 429 is passed on: the client waits, not the proxy. */
 const failureIn = (attempt: Attempt): RetrySituation["reason"] | undefined => {

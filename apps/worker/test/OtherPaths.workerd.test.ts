@@ -1,5 +1,6 @@
 // Other paths than the endpoints: caching, and invalidation by writes.
 import { afterEach, expect, test, vi } from "vitest";
+import type { Entry } from "../src/Entry.ts";
 import type { Purge } from "../src/Purge.ts";
 import { cacheResult, edgeOrigin, startEdge } from "./edge.ts";
 import { failing, json, stageProxy, refused } from "./stage.ts";
@@ -326,6 +327,25 @@ test.each([
   },
 );
 
+test("what made-up tokens leave in the data centre is not remembered by those who read it: it would crowd out others", async () => {
+  await fill();
+  const other = await stage.newEdge();
+  expect(cacheResult(await other.get("alice", "/engines/zipper", json))).toBe("hit");
+  stage.answer = failing(401);
+  for (const [token, remembered] of [
+    ["made-up", undefined],
+    ["alice", "hard"],
+  ] as const) {
+    for (const edge of [stage.edge, stage.edge, other]) await edge.get(token, "/engines/a", json);
+    await stage.edge.settle();
+    stage.clock.ms += 5_001;
+    await other.get(token, "/engines/a", json);
+    const { digest: owner } = await other.isolate.identities.of(token);
+    const entry = { owner, endpoint: "get", names: null, fetchedAtMs: 0 } as unknown as Entry;
+    expect(other.isolate.store.purgeOf(entry)).toBe(remembered);
+  }
+});
+
 test("after a lost write with a token that is not known here, what the data centre has from before is not used", async () => {
   await fill();
   const edge = startEdge(stage.upstream, stage.clock, await stage.store(), {}, logOf([]));
@@ -353,6 +373,8 @@ test("of many writes of one user a few are recorded for others, of which the las
   expect(kept).toHaveLength(10);
   stage.clock.ms += 4_900;
   expect([await read("alice"), await read("bob")]).toEqual(["fwd=uri-miss", "hit"]);
+  // Purges of others are not dated ahead by that.
+  expect([here, there].map(({ isolate }) => isolate.store.purgeTime() - stage.clock.ms)).toEqual([0, 0]);
   await write("e");
   expect(kept).toHaveLength(11);
 });
