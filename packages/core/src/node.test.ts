@@ -432,6 +432,147 @@ test("close ends a request on a kept connection, sends nothing again, and leaves
   expect(asked).toEqual(["GET /1", "GET /2", "GET /3"]);
 });
 
+/** A fetch with one connection, on which a request gets no answer, and the socket of that at the server. */
+const busyFetch = async () => {
+  const asked: Array<string> = [];
+  const first = Promise.withResolvers<Socket>();
+  const origin = await rawServer((socket, _, text) => {
+    asked.push(text.slice(0, text.indexOf(" HTTP")));
+    if (text.startsWith("GET /1")) first.resolve(socket);
+    else socket.write(head("here"));
+  });
+  const sockets = clientSockets();
+  const fetch = madeFetch({ maxConnections: 1 });
+  const busy = fetch(`${origin}/1`, init()).then(
+    (response) => response.arrayBuffer(),
+    (error: unknown) => error,
+  );
+  return { asked, busy, fetch, origin, server: await first.promise, sockets };
+};
+
+test("close ends the requests that wait for a connection, and nothing is sent after it", async () => {
+  const { asked, busy, fetch, origin, server, sockets } = await busyFetch();
+  const closed = once(server, "close");
+  const waiting = [init({ method: "POST", body: "x" }), init()].map((each) =>
+    fetch(`${origin}/2`, each).catch((error: unknown) => error),
+  );
+  fetch.close();
+  for (const ended of await Promise.all([busy, ...waiting])) expect(ended).toMatchObject({ code: "ECONNRESET" });
+  await closed;
+  expect(sockets.map((socket) => socket.destroyed)).toEqual([true]);
+  await (await fetch(`${origin}/3`, init())).arrayBuffer();
+  expect(asked).toEqual(["GET /1", "GET /3"]);
+});
+
+test("a request that waits for a connection ends when it is aborted, and the next one does not wait for it", async () => {
+  const { asked, fetch, origin, server, sockets } = await busyFetch();
+  const { signal } = new AbortController();
+  const controller = new AbortController();
+  const bySignal = fetch(`${origin}/2`, init({ signal: controller.signal }));
+  const byListener = fetch(`${origin}/2`, {
+    ...init({ signal }),
+    onAbort: (listener) => {
+      process.nextTick(listener, new Error("no more"));
+      return () => {};
+    },
+  });
+  const next = fetch(`${origin}/3`, init());
+  controller.abort(null);
+  await expect(bySignal.catch((error: unknown) => [error])).resolves.toEqual([null]);
+  await expect(byListener).rejects.toThrow("no more");
+  await expect.poll(() => getEventListeners(signal, "abort")).toEqual([]);
+  server.write(head("late"));
+  await (await next).arrayBuffer();
+  expect([asked, sockets.length]).toEqual([["GET /1", "GET /3"], 1]);
+});
+
+test("a request that waited has the async context of its own call", async () => {
+  const caller = new AsyncLocalStorage<string>();
+  const { fetch, origin, server } = await busyFetch();
+  const created = published("net.client.socket", () => caller.getStore());
+  const ended = published("http.client.response.finish", () => caller.getStore());
+  const calls = ["alice", "bob"].map((name) =>
+    caller.run(name, async () => void (await (await fetch(`${origin}/2`, init())).arrayBuffer())),
+  );
+  server.destroy();
+  await Promise.all(calls);
+  expect([created, ended]).toEqual([["alice"], ["alice", "bob"]]);
+});
+
+test.for([1, undefined])(
+  "sends a GET again that waited for a connection which the server then closed (maxConnections %s)",
+  async (max) => {
+    let connections = 0;
+    const origin = await rawServer((socket, count) => {
+      if (count === 1) connections++;
+      socket.end(head("here"));
+    });
+    const fetch = madeFetch(max === undefined ? {} : { maxConnections: max });
+    const lengths = [1, 2, 3].map(async () => (await (await fetch(origin, init())).arrayBuffer()).byteLength);
+    expect([await Promise.all(lengths), connections]).toEqual([[4, 4, 4], 3]);
+  },
+);
+
+/** A proxy that handles bytes, a fetch that goes through it, and what a request for it gives. */
+const rawProxy = async (answer: (socket: Socket) => void) => {
+  const HTTPS_PROXY = await rawServer(answer);
+  const fetch = madeFetch({ proxyEnv: { HTTPS_PROXY } });
+  return { fetch, call: (more?: Partial<FetchInit>) => fetch("https://127.0.0.1:1/", init(more)) };
+};
+
+test.for(["abort", "close"] as const)("%s ends a request whose proxy does not answer CONNECT", async (how) => {
+  const first = Promise.withResolvers<Socket>();
+  const { fetch, call } = await rawProxy((socket) => first.resolve(socket));
+  const controller = new AbortController();
+  const { signal } = controller;
+  const ended = call({ signal }).catch((error: unknown) => error);
+  const closed = once(await first.promise, "close");
+  if (how === "abort") controller.abort(new Error("enough"));
+  else fetch.close();
+  expect(await ended).toMatchObject(how === "abort" ? { message: "enough" } : { code: "ECONNRESET" });
+  await closed;
+  await expect.poll(() => getEventListeners(signal, "abort")).toEqual([]);
+});
+
+test("an answer to CONNECT has a header of 16 KiB at most", async () => {
+  const closed = Promise.withResolvers<number>();
+  const { call } = await rawProxy((socket) => {
+    const more = (): void => {
+      if (socket.write("a".repeat(65_536))) setImmediate(more);
+    };
+    socket.write("HTTP/1.1 200 OK\r\nx: ");
+    socket.on("drain", more).once("close", () => closed.resolve(socket.bytesWritten));
+    more();
+  });
+  await expect(call()).rejects.toThrow("answered CONNECT with more than 16384 bytes");
+  expect(await closed.promise).toBeLessThan(16 * 1024 * 1024);
+});
+
+test("requests through a tunnel wait for its connection, or for its end", async () => {
+  const { key, cert } = selfSigned();
+  const server = https.createServer({ key, cert }, (request, response) => {
+    if (request.url === "/2") response.setHeader("connection", "close");
+    response.end("here");
+  });
+  const origin = await listening(server);
+  let tunnels = 0;
+  const HTTPS_PROXY = await rawServer((socket) => {
+    socket.removeAllListeners("data").pause();
+    tunnels++;
+    const through = connect(Number(new URL(origin).port), "127.0.0.1", () => {
+      socket.write(`HTTP/1.1 200 OK\r\nx: ${"x".repeat(15_000)}\r\n\r\n`);
+      socket.pipe(through).pipe(socket);
+    });
+    through.on("error", () => socket.destroy());
+    socket.on("close", () => through.destroy());
+  });
+  const fetch = madeFetch({ maxConnections: 1, proxyEnv: { HTTPS_PROXY }, tls: { ca: cert } });
+  const calls = [1, 2, 3].map(
+    async (path) => (await (await fetch(`${origin}/${path}`, init())).arrayBuffer()).byteLength,
+  );
+  expect([await Promise.all(calls), tunnels]).toEqual([[4, 4, 4], 2]);
+});
+
 test("a request that meets a reset is sent again, and its error is told, in the async context of its own call", async () => {
   const caller = new AsyncLocalStorage<string>();
   const origin = await rawServer((socket, count) => {
@@ -695,6 +836,29 @@ test("a redirect is followed on the same connection, unless its body is long or 
     expect((await client.get("zipper", { headers: { "x-body": body } })).name).toBe("zipper");
     expect([body, sockets.size]).toEqual([body, connections]);
   }
+});
+
+test.for([{}, { maxConnections: 1 }])("a redirect is followed whose body does not end (%o)", async (options) => {
+  const origin = await rawServer((socket, _, text) => {
+    if (text.includes("/moved")) socket.write(head(engine));
+    else socket.write("HTTP/1.1 302 Found\r\nlocation: /moved\r\ncontent-length: 9\r\n\r\nmov");
+  });
+  expect((await clientOf(origin, { fetch: madeFetch(options) }).get("zipper")).name).toBe("zipper");
+});
+
+test.for(["bytes", "reader"] as const)("a body without length that ends with a reset is cut short (%s)", async (by) => {
+  const first = Promise.withResolvers<Socket>();
+  const origin = await rawServer((socket) => {
+    socket.write("HTTP/1.1 200 OK\r\n\r\npart");
+    first.resolve(socket);
+  });
+  const response = await madeFetch()(origin, init());
+  const socket = await first.promise;
+  const reader = by === "reader" ? response.body?.getReader() : undefined;
+  await reader?.read();
+  const rest = reader === undefined ? response.arrayBuffer() : reader.read();
+  socket.resetAndDestroy();
+  await expect(rest).rejects.toMatchObject({ code: "ECONNRESET" });
 });
 
 test("an unknown content coding is named", async () => {

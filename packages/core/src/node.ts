@@ -1,8 +1,9 @@
 // A fetch for Node over node:http and node:https.
+import { AsyncResource } from "node:async_hooks";
 import * as http from "node:http";
 import type * as https from "node:https";
 import type { Socket } from "node:net";
-import type { Readable } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import { onAbort } from "./Cancellation.ts";
 import {
   framingField,
@@ -40,7 +41,7 @@ export interface NodeFetchInit extends FetchInit {
 /** A `Fetch` that owns its connections. */
 export interface NodeFetch extends Fetch {
   (url: string, init?: NodeFetchInit): Promise<FetchResponse>;
-  /** Closes all connections. Requests under way fail. */
+  /** Closes all connections. Requests under way fail, as do those that wait for a connection. */
   close(): void;
 }
 
@@ -50,8 +51,8 @@ export const defaultIdleTimeoutMs = 60_000;
 /** Content codings that one response may have, one around the other, at most. */
 const maxContentCodings = 3;
 
-/** Bytes of a redirect's body that are read to keep its connection, at most. */
-const maxLeftBytes = 16_384;
+/** Bytes of a redirect's body that are thrown away to keep its connection, at most. */
+const maxLeftBytes = 16_383;
 
 /** Modules loaded on demand: each costs milliseconds at the start. */
 const httpsModule = () => process.getBuiltinModule("node:https");
@@ -81,8 +82,8 @@ export const nodeFetch = (options: NodeFetchOptions = {}): NodeFetch => {
   assertOptionNames(options, optionNames);
   assertOptionNames(options.tls, tlsNames, "tls");
   const env = options.proxyEnv === false ? undefined : proxiesIn(options.proxyEnv ?? process.env);
-  const agentsOf = makeAgents(options, env);
-  const made: Partial<Record<string, Agents>> = {};
+  const poolOf = makePools(options, env);
+  const made: Partial<Record<string, Pool>> = {};
   const fetch = (text: string, init: NodeFetchInit = {}): Promise<FetchResponse> =>
     new Promise<FetchResponse>((resolve, reject) => {
       const url = new URL(text);
@@ -92,31 +93,46 @@ export const nodeFetch = (options: NodeFetchOptions = {}): NodeFetch => {
         throw new TypeError("nodeFetch: the method CONNECT makes a tunnel, and no response");
       if (env !== undefined) assertProxySupport(url, env);
       init.signal?.throwIfAborted();
-      const agents = (made[url.protocol] ??= agentsOf(url.protocol === "https:" ? httpsModule() : http));
-      send({ agents, url, init, resolve, reject }, false);
+      const pool = (made[url.protocol] ??= poolOf(url.protocol === "https:" ? httpsModule() : http));
+      send({ pool, url, init, resolve, reject }, false);
     });
   const close = () => {
-    for (const [protocol, agents] of Object.entries(made)) {
-      if (agents === undefined) continue;
-      agents.isClosed = true;
+    for (const [protocol, pool] of Object.entries(made)) {
+      if (pool === undefined) continue;
+      pool.isClosed = true;
       delete made[protocol];
-      agents.kept.destroy();
-      agents.single.destroy();
+      for (const request of pool.pending.keys()) {
+        request.destroy();
+        leave(pool, request);
+      }
+      pool.agent.destroy();
     }
   };
   return Object.assign(fetch, { close, takesOnAbort: true });
 };
 
-/** The agents of one scheme: with kept connections, and with one per request. */
-interface Agents {
+/** The connections of one scheme. */
+interface Pool {
   readonly request: typeof http.request;
   /** Whether Node adds header fields for a proxy: it cannot add to a list. */
   readonly isRewritten: boolean;
-  readonly kept: http.Agent;
-  readonly single: http.Agent;
+  readonly agent: http.Agent;
+  readonly pending: Pending;
   /** What ends then was not ended by the server, and is not sent again. */
   isClosed: boolean;
 }
+
+/** Requests that have no connection yet, and what gives up the wait for it. */
+type Pending = Map<http.ClientRequest, () => void>;
+
+/** Lets a destroyed request end without a connection: Node would wait for one. */
+const leave = ({ pending }: Pool, request: http.ClientRequest): void => {
+  const giveUp = pending.get(request);
+  if (giveUp === undefined) return;
+  pending.delete(request);
+  giveUp();
+  request.onSocket(null as unknown as Socket);
+};
 
 const optionNames: ReadonlyArray<keyof NodeFetchOptions> = ["idleTimeoutMs", "maxConnections", "tls", "proxyEnv"];
 const tlsNames: ReadonlyArray<keyof NonNullable<NodeFetchOptions["tls"]>> = [
@@ -129,20 +145,19 @@ const tlsNames: ReadonlyArray<keyof NonNullable<NodeFetchOptions["tls"]>> = [
   "minVersion",
 ];
 
-const makeAgents = ({ idleTimeoutMs, maxConnections, tls }: NodeFetchOptions, env: ProxyEnv | undefined) => {
+const makePools = ({ idleTimeoutMs, maxConnections, tls }: NodeFetchOptions, env: ProxyEnv | undefined) => {
   const idle = checked("idleTimeoutMs", idleTimeoutMs ?? defaultIdleTimeoutMs, 0);
-  const single = { ...tls, ...(env === undefined ? {} : { proxyEnv: env }) };
+  const proxy = env === undefined ? {} : { proxyEnv: env };
   const maxSockets = maxConnections === undefined ? Infinity : checked("maxConnections", maxConnections, 1);
-  return ({ request, Agent }: Pick<typeof http, "request" | "Agent">): Agents => {
-    const kept = new Agent({ ...single, keepAlive: idle > 0, maxSockets }) as PoolingAgent;
-    kept.keepSocketAlive = (socket) => keepForNext(socket, idle);
-    keepConnections(kept, maxSockets !== Infinity);
+  return ({ request, Agent }: Pick<typeof http, "request" | "Agent">): Pool => {
+    const agent = new Agent({ ...tls, ...proxy, keepAlive: idle > 0, maxSockets }) as PoolingAgent;
+    agent.keepSocketAlive = (socket) => keepForNext(socket, idle);
     return {
       request,
       // What is sent to an http server through a proxy, Node rewrites; to an https server it goes through a tunnel.
       isRewritten: Agent === http.Agent && env?.["http_proxy"] !== undefined,
-      kept,
-      single: new Agent(single),
+      agent,
+      pending: keepConnections(agent),
       isClosed: false,
     };
   };
@@ -158,9 +173,18 @@ interface PooledSocket extends Socket {
   readonly _writeGeneric?: (isMany: boolean, data: unknown, encoding: string, done: (error?: Error) => void) => void;
 }
 
+interface SendOptions extends http.RequestOptions {
+  /** Whether it needs a new connection. */
+  readonly isResend?: boolean;
+}
+
 /** What Node's agents have, besides what is documented. */
 interface PoolingAgent extends http.Agent {
-  addRequest: (request: http.ClientRequest, options: http.RequestOptions) => void;
+  addRequest: (request: http.ClientRequest, options: SendOptions) => void;
+  createConnection: (
+    options: http.ClientRequestArgs,
+    callback?: (error: Error | null, socket: Duplex) => void,
+  ) => Socket;
   createSocket: (
     request: http.ClientRequest,
     options: http.RequestOptions,
@@ -169,15 +193,14 @@ interface PoolingAgent extends http.Agent {
   keepSocketAlive(socket: PooledSocket): boolean;
 }
 
+const answerOn = ({ _httpMessage: request }: PooledSocket) => request?.res;
+
 /** Milliseconds before the end that a server announces at which its connection is used no more. */
 const idleReserveMs = 1000;
 
 /** Whether a connection may wait for the next request; sets for how long. */
 const keepForNext = (socket: PooledSocket, idleMs: number): boolean => {
-  const { _httpMessage: request } = socket;
-  // A request that was aborted before it was sent: how long the server waits was told to the last one.
-  if (!request?.res) return false;
-  const { "keep-alive": hint } = request.res.headers;
+  const hint = answerOn(socket)?.headers["keep-alive"];
   const seconds = hint && /(?:^|[\s,;])timeout\s*=\s*"?(\d+)/i.exec(String(hint))?.[1];
   const ms = seconds ? Math.min(idleMs, Number(seconds) * 1000 - idleReserveMs) : idleMs;
   if (ms <= 0) return false;
@@ -188,56 +211,121 @@ const keepForNext = (socket: PooledSocket, idleMs: number): boolean => {
 
 const keyOf = ({ host, port }: http.RequestOptions): string => `${host}:${port}`;
 
+/** The connections of one origin, and the requests that wait for one. */
+interface Origin {
+  open: number;
+  readonly idle: Array<PooledSocket>;
+  readonly waiting: Set<(socket?: PooledSocket) => void>;
+}
+
 /**
- * Watches the connections of an agent, and lets one without a limit keep idle ones in lists of their own: its way from one request
- * to the next copies all options and finds the connection by name several times, an eighth of the time of a call.
+ * Keeps the connections of an agent, and the requests that wait for one, in lists of their own: Node's way from one request to the
+ * next copies all options and finds the connection by name several times, an eighth of the time of a call. And what waits in its
+ * lists cannot be ended.
  */
-const keepConnections = (agent: PoolingAgent, hasLimit: boolean): void => {
-  if (agent.listenerCount("free") === 0) return;
-  const idle = new Map<string, Array<PooledSocket>>();
-  const watch = (socket: PooledSocket, key: string): void => {
+const keepConnections = (agent: PoolingAgent): Pending => {
+  const pending: Pending = new Map();
+  if (agent.listenerCount("free") === 0) return pending;
+  const origins = new Map<string, Origin>();
+  const originOf = (options: http.RequestOptions): Origin => {
+    const key = keyOf(options);
+    const known = origins.get(key);
+    if (known !== undefined) return known;
+    const made: Origin = { open: 0, idle: [], waiting: new Set() };
+    origins.set(key, made);
+    return made;
+  };
+  const { addRequest, createConnection, createSocket, maxSockets } = agent;
+  agent.maxSockets = Infinity;
+  const startNext = ({ waiting }: Origin, socket?: PooledSocket): boolean => {
+    const [start] = waiting;
+    if (start === undefined) return false;
+    waiting.delete(start);
+    start(socket);
+    return true;
+  };
+  const watch = (socket: PooledSocket, { idle }: Origin): void => {
     const endIdle = (): void => {
       if (!socket.parser) socket.destroy();
     };
     // What comes between two requests would be taken for the answer to the next one.
     socket.on("data", endIdle).on("error", endIdle).on("timeout", endIdle);
     socket.on("close", () => {
-      const left = idle.get(key)?.filter((each) => each !== socket) ?? [];
-      if (left.length > 0) idle.set(key, left);
-      else idle.delete(key);
+      if (idle.includes(socket)) idle.splice(idle.indexOf(socket), 1);
     });
   };
-  const { createSocket, addRequest } = agent;
-  agent.createSocket = (request, options, callback) =>
+  const use = (socket: PooledSocket, request: http.ClientRequest): void => {
+    const { _handle: handle } = socket;
+    // Its events have the async context of this request from now on.
+    handle?.asyncReset?.(handle);
+    agent.reuseSocket(socket, request);
+    request.onSocket(socket);
+  };
+  let connection: Socket;
+  agent.createConnection = (options, callback) => (connection = createConnection.call(agent, options, callback));
+  agent.createSocket = (request, options, callback) => {
+    const origin = originOf(options);
+    let isPending = true;
     createSocket.call(agent, request, options, (error, socket) => {
-      if (socket) watch(socket, keyOf(options));
+      if (!isPending) return;
+      isPending = false;
+      pending.delete(request);
+      if (socket) watch(socket, origin);
       callback(error, socket);
     });
-  if (hasLimit) return;
+    const made = connection;
+    origin.open++;
+    made.once("close", () => {
+      origin.open--;
+      if (origin.open < maxSockets && !startNext(origin) && origin.open === 0) origins.delete(keyOf(options));
+    });
+    // Else it is a tunnel, which is the request's once it is made.
+    if (!isPending) return;
+    boundAnswer(made);
+    pending.set(request, () => {
+      isPending = false;
+      made.destroy();
+    });
+  };
   agent.addRequest = (request, options) => {
-    const list = idle.get(keyOf(options));
-    for (let socket = list?.pop(); socket !== undefined; socket = list?.pop()) {
-      if (!socket.writable) continue;
-      const { _handle: handle } = socket;
-      // Its events have the async context of this request from now on.
-      handle?.asyncReset?.(handle);
-      agent.reuseSocket(socket, request);
-      request.onSocket(socket);
-      return;
-    }
-    addRequest.call(agent, request, options);
+    const origin = originOf(options);
+    const { idle, open, waiting } = origin;
+    // It takes the place of the connection that the server has closed.
+    if (options.isResend) return addRequest.call(agent, request, options);
+    for (let socket = idle.pop(); socket !== undefined; socket = idle.pop())
+      if (socket.writable) return use(socket, request);
+    if (open < maxSockets) return addRequest.call(agent, request, options);
+    const start = AsyncResource.bind((socket?: PooledSocket) => {
+      pending.delete(request);
+      if (socket === undefined) addRequest.call(agent, request, options);
+      else use(socket, request);
+    });
+    waiting.add(start);
+    pending.set(request, () => waiting.delete(start));
   };
   agent.removeAllListeners("free");
   agent.on("free", (socket: PooledSocket, options: http.RequestOptions) => {
-    const key = keyOf(options);
-    const list = idle.get(key) ?? [];
-    if (!socket.writable || socket.readableLength > 0 || list.length >= agent.maxFreeSockets) return socket.destroy();
-    if (!agent.keepSocketAlive(socket)) return socket.destroy();
+    // A request that was aborted before it was sent has no answer: how long the server waits was told to the last one.
+    if (!socket.writable || socket.readableLength > 0 || !answerOn(socket)) return socket.destroy();
+    const origin = originOf(options);
+    if (startNext(origin, socket)) return;
+    if (origin.idle.length >= agent.maxFreeSockets || !agent.keepSocketAlive(socket)) return socket.destroy();
     // Else the connection would keep its last request, and the body of the answer.
     Object.assign(socket, { _httpMessage: null });
     socket.resume();
-    list.push(socket);
-    idle.set(key, list);
+    origin.idle.push(socket);
+  });
+  return pending;
+};
+
+/** Ends a connection whose proxy answers CONNECT with more than the header of a response may have. */
+const boundAnswer = (connection: Socket): void => {
+  let bytes = 0;
+  connection.on("error", () => {});
+  connection.on("readable", () => {
+    bytes += connection.readableLength;
+    if (bytes > http.maxHeaderSize)
+      connection.destroy(new Error(`nodeFetch: the proxy answered CONNECT with more than ${http.maxHeaderSize} bytes`));
   });
 };
 
@@ -284,7 +372,7 @@ const assertProxySupport = (url: URL, env: ProxyEnv): void => {
 
 /** A request, and what settles its promise. */
 interface Exchange {
-  readonly agents: Agents;
+  readonly pool: Pool;
   readonly url: URL;
   readonly init: NodeFetchInit;
   readonly resolve: (response: FetchResponse) => void;
@@ -292,22 +380,25 @@ interface Exchange {
 }
 
 const send = (exchange: Exchange, isResend: boolean): void => {
-  const { agents, url, init, resolve, reject } = exchange;
+  const { pool, url, init, resolve, reject } = exchange;
   const { method = "GET", body, onBodySent } = init;
   // Node copies the options several times: their number is felt.
-  const request = agents.request({
-    agent: isResend ? agents.single : agents.kept,
+  const options: SendOptions = {
+    agent: pool.agent,
     host: hostnameOf(url),
     port: url.port,
     path: url.pathname + url.search,
     method,
-    headers: headersOf(url, init, agents.isRewritten),
-  });
+    headers: headersOf(url, init, pool.isRewritten),
+  };
+  const request = pool.request(isResend ? Object.assign(options, { isResend }) : options);
   let response: NodeResponse | undefined;
-  let aborted: { readonly reason: unknown } | undefined;
+  let isAborted = false;
   const abort = (reason: unknown): void => {
-    aborted = { reason };
+    isAborted = true;
+    reject(reason);
     (response ?? request).destroy(reason as Error);
+    leave(pool, request);
   };
   // What is given `onAbort` goes with its one attempt; a signal may outlast the request.
   init.onAbort?.(abort);
@@ -316,12 +407,11 @@ const send = (exchange: Exchange, isResend: boolean): void => {
     request.once("close", () => (response === undefined ? ignore() : response.afterwards(ignore)));
   }
   request.on("error", (error) => {
-    // After the response has begun, the reader of its body gets the error.
-    if (response !== undefined) return;
-    const isOwnDoing = aborted !== undefined || agents.isClosed;
+    if (response !== undefined) return response.breakOff(error);
+    const isOwnDoing = isAborted || pool.isClosed;
     const metClosedConnection = request.reusedSocket && !isResend && isReset(error) && !isOwnDoing;
     if (metClosedConnection && idempotentMethods.has(method)) send(exchange, true);
-    else reject(aborted === undefined ? error : aborted.reason);
+    else reject(error);
   });
   // An upgrade was not requested.
   const rejectUpgrade = ({ statusCode, socket }: http.IncomingMessage): void => {
@@ -440,6 +530,11 @@ class NodeResponse implements FetchResponse {
     this.#incoming.destroy();
   }
 
+  /** The connection broke: a body without length would end there as if it were whole. */
+  breakOff(error: Error): void {
+    if (!this.#incoming.complete) this.destroy(error);
+  }
+
   /** Calls back once the body was read or given up. */
   afterwards(listener: () => void): void {
     if (this.#content.closed) listener();
@@ -486,20 +581,15 @@ class NodeResponse implements FetchResponse {
     };
   }
 
-  /** The short body of a redirect is read, so that the connection is kept. */
+  /** Keeps the connection of a redirect whose short body has come already, and waits for no other. */
   async #leave(): Promise<void> {
     const incoming = this.#incoming;
     if (!this.#hasBody) return;
-    if (this.status < 300 || this.status > 399) return this.destroy(cancelled());
-    let bytes = 0;
-    await new Promise<void>((resolve) => {
-      if (incoming.closed) resolve();
-      incoming.once("close", resolve).on("data", (chunk: Buffer) => {
-        bytes += chunk.byteLength;
-        if (bytes >= maxLeftBytes) this.destroy(cancelled());
-      });
-    });
-    if (this.#error !== undefined && !incoming.complete && bytes < maxLeftBytes) throw this.#error;
+    const isRedirect = this.status >= 300 && this.status <= 399;
+    if (isRedirect && !incoming.complete && this.#error !== undefined) throw this.#error;
+    const isShort = incoming.complete && this.#content === incoming && incoming.readableLength <= maxLeftBytes;
+    if (!isRedirect || !isShort) return this.destroy(cancelled());
+    if (!incoming.closed) await new Promise((resolve) => incoming.once("close", resolve).resume());
   }
 
   /** Takes the content codings off (RFC 9110, 8.4). */
