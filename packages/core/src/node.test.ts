@@ -216,6 +216,29 @@ test("refuses a content coding that it cannot decode", async () => {
   expect((await reasonOf(clientOf(origin).get("zipper")))._tag).toBe("Undecodable");
 });
 
+test("decodes every frame of zstd wherever its bytes are divided, and notices what is none", async () => {
+  const text = Buffer.from(Array.from({ length: 200_000 }, (_, index) => (index * index) % 251));
+  const skipped = Buffer.from("502a4d1803000000616263", "hex");
+  const first = zstdCompressSync(text.subarray(0, 150_000));
+  const whole = Buffer.concat([first, skipped, zstdCompressSync(""), zstdCompressSync(text.subarray(150_000))]);
+  let body = whole;
+  let at = 0;
+  const origin = await served((_, response) => {
+    response.setHeader("content-encoding", "zstd");
+    response.write(body.subarray(0, at), () => response.end(body.subarray(at)));
+  });
+  const fetch = madeFetch();
+  const decoded = async () => Buffer.from(await (await fetch(origin, init())).arrayBuffer());
+  for (at of [1, first.length - 1, first.length, first.length + 2, first.length + 12, whole.length - 1])
+    expect((await decoded()).equals(text)).toBe(true);
+  for (body of [
+    Buffer.concat([whole, Buffer.from("more")]),
+    whole.subarray(0, -1),
+    whole.subarray(0, first.length + 3),
+  ])
+    await expect(decoded()).rejects.toMatchObject({ code: expect.stringMatching(/^Z_BUF_ERROR$|^ZSTD_error_/) });
+});
+
 test.for(["gzip", "br", "zstd"] as const)("notices that a %s body was cut at its source", async (coding) => {
   const compress = { gzip: gzipSync, br: brotliCompressSync, zstd: zstdCompressSync }[coding];
   const whole = compress(Buffer.from(Array.from({ length: 4000 }, (_, index) => index % 251)));

@@ -3,7 +3,7 @@ import { AsyncResource } from "node:async_hooks";
 import * as http from "node:http";
 import type * as https from "node:https";
 import type { Socket } from "node:net";
-import type { Duplex, Readable } from "node:stream";
+import type { Duplex, Readable, Transform, TransformCallback } from "node:stream";
 import { onAbort } from "./Cancellation.ts";
 import {
   framingField,
@@ -27,7 +27,9 @@ export interface NodeFetchOptions {
   readonly tls?: Pick<https.AgentOptions, "ca" | "cert" | "key" | "pfx" | "passphrase" | "servername" | "minVersion">;
   /**
    * Variables that name a proxy: HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in either case. Default `process.env`; `false` ignores
-   * them. A proxy is http or https; `host:port` is http. Needs Node 22.21 or 24.5; on an older Node a set proxy variable is an error.
+   * them. A proxy is http or https; `host:port` is http. NO_PROXY lists, between commas, hosts with or without port, ranges such as
+   * `10.0.0.1-10.0.0.9`, or `*`: `api.test` is that host alone, `*.api.test` its subdomains, `.api.test` both. `10.0.0.0/8` and
+   * `[::1]` cover nothing; write `::1`. Needs Node 22.21 or 24.5; on an older Node a set proxy variable is an error.
    */
   readonly proxyEnv?: Readonly<Record<string, string | undefined>> | false;
 }
@@ -66,7 +68,32 @@ const decoders: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>
   "x-gzip": () => zlibModule().createGunzip(),
   deflate: () => zlibModule().createInflate(),
   br: () => zlibModule().createBrotliDecompress(),
-  ...(hasZstd ? { zstd: () => zlibModule().createZstdDecompress() } : {}),
+  ...(hasZstd ? { zstd: () => everyFrame(zlibModule().createZstdDecompress()) } : {}),
+};
+
+/** What Node's zstd decoder has; `push` and `_transform` are those of every Transform. */
+interface FrameDecoder extends Transform {
+  /** Bytes that were read so far: what is left of a chunk follows the end of a frame. */
+  readonly bytesWritten: number;
+  push: (part: unknown) => boolean;
+  _transform: (chunk: Buffer, encoding: BufferEncoding, done: TransformCallback) => void;
+}
+
+/** Goes on with the next frame (RFC 8878, 3.1), where Node's decoder would end. */
+const everyFrame = (decoder: FrameDecoder): FrameDecoder => {
+  const { _transform: decode, push } = decoder;
+  let given = 0;
+  decoder.push = (part) => (part === null && decoder.bytesWritten < given) || push.call(decoder, part);
+  const transform: typeof decode = (chunk, encoding, done) => {
+    given += chunk.byteLength;
+    const decodeRest: TransformCallback = (error) => {
+      const left = given - decoder.bytesWritten;
+      if (error || left === 0) done(error);
+      else decode.call(decoder, chunk.subarray(-left), encoding, decodeRest);
+    };
+    decode.call(decoder, chunk, encoding, decodeRest);
+  };
+  return Object.assign(decoder, { _transform: transform });
 };
 
 const acceptEncoding = hasZstd ? "gzip, br, zstd" : "gzip, br";
