@@ -78,7 +78,7 @@ export const unavailable = (failure: Pick<UpstreamFailure, "problem" | "retryAft
   const tooMany = problem === "busy" ? tooManyRequests : "too many requests; wait before you send more";
   if (status === 429) return refusal(429, "RESOURCE_EXHAUSTED", tooMany, headers);
   if (status === 504)
-    return refusal(504, "DEADLINE_EXCEEDED", `the upstream did not respond in time (${problem})`, headers);
+    return refusal(504, "DEADLINE_EXCEEDED", "the upstream did not respond in time (timed-out)", headers);
   if (status === 503) return refusal(503, "UNAVAILABLE", `the upstream is unavailable (${problem})`, headers);
   return refusal(502, "UNAVAILABLE", `the upstream sent no valid response (${problem})`, headers);
 };
