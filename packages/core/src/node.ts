@@ -128,9 +128,9 @@ export const nodeFetch = (options: NodeFetchOptions = {}): NodeFetch => {
       if (pool === undefined) continue;
       pool.isClosed = true;
       delete made[protocol];
-      for (const request of pool.pending.keys()) {
+      for (const request of pool.pending()) {
         request.destroy();
-        leave(pool, request);
+        pool.leave(request);
       }
       pool.agent.destroy();
     }
@@ -139,27 +139,21 @@ export const nodeFetch = (options: NodeFetchOptions = {}): NodeFetch => {
 };
 
 /** The connections of one scheme. */
-interface Pool {
+interface Pool extends Pending {
   readonly request: typeof http.request;
   /** Whether Node adds header fields for a proxy: it cannot add to a list. */
   readonly isRewritten: boolean;
   readonly agent: http.Agent;
-  readonly pending: Pending;
   /** What ends then was not ended by the server, and is not sent again. */
   isClosed: boolean;
 }
 
-/** Requests that have no connection yet, and what gives up the wait for it. */
-type Pending = Map<http.ClientRequest, () => void>;
-
-/** Lets a destroyed request end without a connection: Node would wait for one. */
-const leave = ({ pending }: Pool, request: http.ClientRequest): void => {
-  const giveUp = pending.get(request);
-  if (giveUp === undefined) return;
-  pending.delete(request);
-  giveUp();
-  request.onSocket(null as unknown as Socket);
-};
+/** What is done with requests that have no connection yet. */
+interface Pending {
+  readonly pending: () => ReadonlyArray<http.ClientRequest>;
+  /** Lets a destroyed request end without a connection: Node would wait for one. */
+  readonly leave: (request: http.ClientRequest) => void;
+}
 
 const optionNames: ReadonlyArray<keyof NodeFetchOptions> = ["idleTimeoutMs", "maxConnections", "tls", "proxyEnv"];
 const tlsNames: ReadonlyArray<keyof NonNullable<NodeFetchOptions["tls"]>> = [
@@ -184,7 +178,7 @@ const makePools = ({ idleTimeoutMs, maxConnections, tls }: NodeFetchOptions, env
       // What is sent to an http server through a proxy, Node rewrites; to an https server it goes through a tunnel.
       isRewritten: Agent === http.Agent && env?.["http_proxy"] !== undefined,
       agent,
-      pending: keepConnections(agent),
+      ...keepConnections(agent),
       isClosed: false,
     };
   };
@@ -242,7 +236,15 @@ const keyOf = ({ host, port }: http.RequestOptions): string => `${host}:${port}`
 interface Origin {
   open: number;
   readonly idle: Array<PooledSocket>;
-  readonly waiting: Set<(socket?: PooledSocket) => void>;
+  /** No Set: its old tables keep its former members until the next full garbage collection, a fifth of the time of a call. */
+  readonly waiting: Array<WaitingRequest>;
+}
+
+interface WaitingRequest {
+  readonly request: http.ClientRequest;
+  readonly options: SendOptions;
+  /** The async context of its call. */
+  readonly context: AsyncResource;
 }
 
 /**
@@ -251,26 +253,19 @@ interface Origin {
  * lists cannot be ended.
  */
 const keepConnections = (agent: PoolingAgent): Pending => {
-  const pending: Pending = new Map();
-  if (agent.listenerCount("free") === 0) return pending;
+  if (agent.listenerCount("free") === 0) return { pending: () => [], leave: () => {} };
+  const tunnels = new Map<http.ClientRequest, Socket>();
   const origins = new Map<string, Origin>();
   const originOf = (options: http.RequestOptions): Origin => {
     const key = keyOf(options);
     const known = origins.get(key);
     if (known !== undefined) return known;
-    const made: Origin = { open: 0, idle: [], waiting: new Set() };
+    const made: Origin = { open: 0, idle: [], waiting: [] };
     origins.set(key, made);
     return made;
   };
   const { addRequest, createConnection, createSocket, maxSockets } = agent;
   agent.maxSockets = Infinity;
-  const startNext = ({ waiting }: Origin, socket?: PooledSocket): boolean => {
-    const [start] = waiting;
-    if (start === undefined) return false;
-    waiting.delete(start);
-    start(socket);
-    return true;
-  };
   const watch = (socket: PooledSocket, { idle }: Origin): void => {
     const endIdle = (): void => {
       if (!socket.parser) socket.destroy();
@@ -288,31 +283,35 @@ const keepConnections = (agent: PoolingAgent): Pending => {
     agent.reuseSocket(socket, request);
     request.onSocket(socket);
   };
+  const startNext = (next: WaitingRequest | undefined, socket?: PooledSocket): void => {
+    if (next === undefined) return;
+    const { request, options, context } = next;
+    if (socket === undefined) context.runInAsyncScope(addRequest, agent, request, options);
+    else context.runInAsyncScope(use, undefined, socket, request);
+  };
   let connection: Socket;
   agent.createConnection = (options, callback) => (connection = createConnection.call(agent, options, callback));
   agent.createSocket = (request, options, callback) => {
     const origin = originOf(options);
-    let isPending = true;
+    let tunnel: Socket | undefined;
+    let isMade = false;
     createSocket.call(agent, request, options, (error, socket) => {
-      if (!isPending) return;
-      isPending = false;
-      pending.delete(request);
+      isMade = true;
+      // The request has left.
+      if (tunnel !== undefined && !tunnels.delete(request)) return;
       if (socket) watch(socket, origin);
       callback(error, socket);
     });
-    const made = connection;
     origin.open++;
-    made.once("close", () => {
+    connection.once("close", () => {
       origin.open--;
-      if (origin.open < maxSockets && !startNext(origin) && origin.open === 0) origins.delete(keyOf(options));
+      if (origin.open < maxSockets) startNext(origin.waiting.shift());
+      if (origin.open === 0) origins.delete(keyOf(options));
     });
-    // Else it is a tunnel, which is the request's once it is made.
-    if (!isPending) return;
-    boundAnswer(made);
-    pending.set(request, () => {
-      isPending = false;
-      made.destroy();
-    });
+    if (isMade) return;
+    tunnel = connection;
+    boundAnswer(tunnel);
+    tunnels.set(request, tunnel);
   };
   agent.addRequest = (request, options) => {
     const origin = originOf(options);
@@ -322,27 +321,35 @@ const keepConnections = (agent: PoolingAgent): Pending => {
     for (let socket = idle.pop(); socket !== undefined; socket = idle.pop())
       if (socket.writable) return use(socket, request);
     if (open < maxSockets) return addRequest.call(agent, request, options);
-    const start = AsyncResource.bind((socket?: PooledSocket) => {
-      pending.delete(request);
-      if (socket === undefined) addRequest.call(agent, request, options);
-      else use(socket, request);
-    });
-    waiting.add(start);
-    pending.set(request, () => waiting.delete(start));
+    waiting.push({ request, options, context: new AsyncResource("WaitingRequest") });
   };
   agent.removeAllListeners("free");
   agent.on("free", (socket: PooledSocket, options: http.RequestOptions) => {
     // A request that was aborted before it was sent has no answer: how long the server waits was told to the last one.
     if (!socket.writable || socket.readableLength > 0 || !answerOn(socket)) return socket.destroy();
-    const origin = originOf(options);
-    if (startNext(origin, socket)) return;
-    if (origin.idle.length >= agent.maxFreeSockets || !agent.keepSocketAlive(socket)) return socket.destroy();
+    const { idle, waiting } = originOf(options);
+    if (waiting.length > 0) return startNext(waiting.shift(), socket);
+    if (idle.length >= agent.maxFreeSockets || !agent.keepSocketAlive(socket)) return socket.destroy();
     // Else the connection would keep its last request, and the body of the answer.
     Object.assign(socket, { _httpMessage: null });
     socket.resume();
-    origin.idle.push(socket);
+    idle.push(socket);
   });
-  return pending;
+  return {
+    pending: () =>
+      [...origins.values()].flatMap(({ waiting }) => waiting.map((each) => each.request)).concat(...tunnels.keys()),
+    leave: (request) => {
+      let isPending = tunnels.get(request)?.destroy() !== undefined;
+      tunnels.delete(request);
+      for (const { waiting } of origins.values()) {
+        const at = waiting.findIndex((each) => each.request === request);
+        if (at < 0) continue;
+        waiting.splice(at, 1);
+        isPending = true;
+      }
+      if (isPending) request.onSocket(null as unknown as Socket);
+    },
+  };
 };
 
 /** Ends a connection whose proxy answers CONNECT with more than the header of a response may have. */
@@ -425,7 +432,7 @@ const send = (exchange: Exchange, isResend: boolean): void => {
     isAborted = true;
     reject(reason);
     (response ?? request).destroy(reason as Error);
-    leave(pool, request);
+    pool.leave(request);
   };
   // What is given `onAbort` goes with its one attempt; a signal may outlast the request.
   init.onAbort?.(abort);
