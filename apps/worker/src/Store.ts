@@ -200,6 +200,7 @@ export const createStore = (
       const [fresh, stale]: [Array<Entry>, Array<Entry>] = [[], []];
       const name = cacheKey(owner, route);
       let entries = memory.get(name, owner);
+      if (identity !== undefined && entries.length > 0) identity.hasEntries = true;
       for (let next = 0; ; next++) {
         for (const entry of entries) {
           const isUsable = hasForm(entry, format) || (stored.length > 1 && (await asForm(route, entry, format)));
@@ -254,14 +255,15 @@ export const createStore = (
     /** Whether the purges recorded by other isolates, for this identity or for all, are due to be read. */
     areNotesDue: ({ notesReadAtMs }: Identity, nowMs: number): boolean =>
       notes !== undefined && Math.abs(nowMs - notesReadAtMs) > purgesReadEveryMs,
-    /** Reads and applies them, once it is known what was `found`. Failures of the log are ignored. */
+    /** Reads and applies them; `found`: whether the token has entries is known then. Failures of the log are ignored. */
     readNotes: async (identity: Identity, isKnown: boolean, found: Promise<unknown>): Promise<void> => {
       const nowMs = now();
       try {
         const read = (await notes?.read(ownersOf(identity))) ?? [];
-        await found;
         // Those of tokens that may be made up would crowd out others.
-        if (notes?.isPerOwner === true && !isKnown && !identity.hasEntries) return;
+        const isMadeUp = (): boolean => notes?.isPerOwner === true && !isKnown && !identity.hasEntries;
+        if (isMadeUp()) await found;
+        if (isMadeUp()) return;
         apply(read);
       } catch (error) {
         logError("the log of purges cannot be read", error);

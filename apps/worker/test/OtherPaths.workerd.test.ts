@@ -10,6 +10,7 @@ const stage = stageProxy();
 afterEach(() => void vi.useRealTimers());
 
 const nextTurn = setTimeout;
+const turn = () => new Promise((resolve) => void nextTurn(resolve));
 
 /** Lets the timers of the proxy run, and no time pass. */
 const fakeTimers = () => vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
@@ -344,6 +345,30 @@ test("what made-up tokens leave in the data centre is not remembered by those wh
     const entry = { owner, endpoint: "get", names: null, fetchedAtMs: 0 } as unknown as Entry;
     expect(other.isolate.store.purgeOf(entry)).toBe(remembered);
   }
+});
+
+test("a purge in the log holds as soon as it is read, also while a look-up of the same token is under way", async () => {
+  const kept: Array<Purge> = [];
+  const near = await stage.store();
+  let gate: Promise<void> | undefined;
+  const match = async (url: string): Promise<Response | undefined> => {
+    await gate;
+    return near?.match(url);
+  };
+  const store = { match, put: near.put.bind(near), delete: near.delete.bind(near) };
+  const edge = startEdge(stage.upstream, stage.clock, store, {}, logOf(kept));
+  await edge.get("alice", "/engines/a", json);
+  await edge.settle();
+  stage.clock.ms += 5_001;
+  kept.push({ atMs: stage.clock.ms, hard: true });
+  const opened = Promise.withResolvers<void>();
+  gate = opened.promise;
+  const other = edge.get("alice", "/engines/b", json);
+  await turn();
+  const purged = edge.get("alice", "/engines/a", json);
+  await turn();
+  opened.resolve();
+  expect([cacheResult(await other), cacheResult(await purged)]).toEqual(["fwd=uri-miss", "fwd=uri-miss"]);
 });
 
 test("after a lost write with a token that is not known here, what the data centre has from before is not used", async () => {
