@@ -17,7 +17,7 @@ const fakeTimers = () => vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout
 
 /** Waits for turns of the event loop until something holds; not for ever, so that a test can fail. */
 const turnsUntil = async (holds: () => boolean): Promise<void> => {
-  for (let turns = 0; turns < 1_000 && !holds(); turns++) await new Promise((resolve) => void nextTurn(resolve));
+  for (let turns = 0; turns < 1_000 && !holds(); turns++) await turn();
 };
 
 const send = (method: string, path: string, token?: string, body: string | null = null, edge = stage.edge) =>

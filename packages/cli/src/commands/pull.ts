@@ -31,7 +31,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
   notes.progress(undefined);
   // The name of the engine is a plain word, or the server's manifest check is broken; then the tag's is.
   const folder =
-    invocation.arguments.positionals[1] ?? (/^[\w-]+$/.test(engine.name) ? engine.name : (tag.split("@")[0] ?? tag));
+    invocation.arguments.positionals[1] ?? (/^[\w-]+$/.test(engine.name) ? engine.name : tag.replace(/@.*$/, ""));
   writeFiles(resolve(cwd, folder), files, isOn(invocation, "force"));
   const exact = `${engine.name}@${engine.version}`;
   const { revision } = engine;
