@@ -105,6 +105,11 @@ test("a document of many lines is as long as a manifest may be, with the empty l
   }
 });
 
+test("a document behind more empty lines than a manifest may have is not taken for its first line", async () => {
+  const [text = ""] = await textsIn("\n".repeat(maxManifestBytes + 1), "{\n}\n");
+  expect(text.length).toBeGreaterThan(maxManifestBytes);
+});
+
 const gigabyteBetween = function* (): Generator<Buffer> {
   yield Buffer.from("1\n");
   for (let count = 0; count < 1_024; count++) yield Buffer.alloc(megabyte, "x");

@@ -38,7 +38,7 @@ export const chunksIn = async function* (input: Readable): AsyncGenerator<Readon
       }
       // Lines of a document are counted from the first one of the stream, empty or not.
       length += number - 1;
-      if (length <= maxManifestBytes) whole.push(Buffer.alloc(number - 1, lineFeed));
+      whole.push(Buffer.alloc(Math.min(number - 1, maxManifestBytes), lineFeed));
     }
     whole.push(line, Buffer.of(lineFeed));
     length += line.length + 1;
