@@ -3,7 +3,7 @@ import { errors, jwtVerify, SignJWT } from "jose";
 import QuickLRU from "quick-lru";
 import { credentialOf, recognise, scopes, type Credential, type Scope } from "./Authentication.ts";
 import { maxRemembered } from "./Digest.ts";
-import { deriveKeyBytes } from "./SecretBox.ts";
+import { deriveKeyBytes, passingKey } from "./SecretBox.ts";
 import type { SqlDriver } from "./SqlDriver.ts";
 import { byId } from "./Statements.ts";
 
@@ -26,7 +26,7 @@ export interface AccessTokens {
 
 /** Access tokens (JWT, HS256) under a key derived from the operator's, or under one that ends with this process. */
 export const makeAccessTokens = async (key: string | undefined): Promise<AccessTokens> => {
-  const secret = await deriveKeyBytes(key, "access tokens");
+  const secret = await deriveKeyBytes(key ?? passingKey(), "access tokens");
   const remembered = new QuickLRU<string, { readonly keyId: string; readonly expiresMs: number }>({
     maxSize: maxRemembered,
   });

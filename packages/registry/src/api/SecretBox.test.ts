@@ -20,6 +20,10 @@ test("the same secret is sealed differently each time", async () => {
   expect(await box.seal("hunter2", "x")).not.toEqual(await box.seal("hunter2", "x"));
 });
 
+test("no box is made without a key: what it seals could be opened by nobody later", async () => {
+  await expect(makeSecretBox(undefined as unknown as string)).rejects.toThrow(TypeError);
+});
+
 test("a short key is refused without being shown", async () => {
   await expect(makeSecretBox("short-key")).rejects.toThrow(KeyError);
   await expect(makeSecretBox("short-key")).rejects.not.toThrow("short-key");

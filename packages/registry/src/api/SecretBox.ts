@@ -27,11 +27,8 @@ export const importKey = (
   usages: ReadonlyArray<KeyUsage>,
 ): Promise<CryptoKey> => crypto.subtle.importKey("raw", bytes, algorithm, false, [...usages]);
 
-/** A key for one purpose, derived (HKDF, RFC 5869) from the operator's one key, or from one that ends with this process. Throws on a short key. */
-export const deriveKeyBytes = async (
-  key = `${crypto.randomUUID()}${crypto.randomUUID()}`,
-  purpose: string,
-): Promise<Uint8Array<ArrayBuffer>> => {
+/** A key for one purpose, derived (HKDF, RFC 5869) from the operator's one key. Throws on a short key. */
+export const deriveKeyBytes = async (key: string, purpose: string): Promise<Uint8Array<ArrayBuffer>> => {
   if (key.length < minKeyCharacters) {
     throw new KeyError(`BYTENITE_REGISTRY_KEY must have at least ${minKeyCharacters} characters`);
   }
@@ -40,6 +37,9 @@ export const deriveKeyBytes = async (
   const algorithm = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info };
   return new Uint8Array(await crypto.subtle.deriveBits(algorithm, material, 256));
 };
+
+/** A key in place of the operator's, where nothing has to be opened after the end of this process. */
+export const passingKey = (): string => `${crypto.randomUUID()}${crypto.randomUUID()}`;
 
 /** The box of a key. */
 export const makeSecretBox = async (key: string): Promise<SecretBox> => {

@@ -1,5 +1,5 @@
 // Signed links to archives: for one archive, for some minutes.
-import { deriveKeyBytes, importKey } from "../api/SecretBox.ts";
+import { deriveKeyBytes, importKey, passingKey } from "../api/SecretBox.ts";
 
 /** The path below which archives are downloaded. */
 export const archivesPath = "/archives";
@@ -33,7 +33,7 @@ const signed = ({ archive, isOwners }: Linked, expires: number): Uint8Array<Arra
 
 /** Links under a key derived from the operator's, or under one that ends with this process. */
 export const makeLinks = async (operatorKey: string | undefined): Promise<Links> => {
-  const bytes = await deriveKeyBytes(operatorKey, "archive links");
+  const bytes = await deriveKeyBytes(operatorKey ?? passingKey(), "archive links");
   const key = await importKey(bytes, hmac, ["sign", "verify"]);
   return {
     sign: async (linked, nowMs) => {
