@@ -68,17 +68,18 @@ const runs = (): ((profile: string, baseUrl?: string) => Promise<Settings>) => {
 };
 const noInput = async (): Promise<string> => "";
 
+const key = {
+  kind: "api-key",
+  secret: "k",
+  baseUrl: "https://b.example",
+  authUrl: "https://auth.example/x",
+} as const;
+
 test("secrets of profiles are in one file, and what is known of them in the other", async () => {
   const settings = runs();
   const one = await settings("one");
   const path = credentialsFile(one.userFile);
   const token = { kind: "token", secret: "s", baseUrl: "https://a.example/v1" } as const;
-  const key = {
-    kind: "api-key",
-    secret: "k",
-    baseUrl: "https://b.example",
-    authUrl: "https://auth.example/x",
-  } as const;
   expect(await removeSecret(one, "one")).toBe("none");
   expect(await loadSecret(one)).toBeUndefined();
   expect(await storeSecret(one, token, false)).toEqual({ place: "file", where: path });
@@ -102,12 +103,6 @@ test("secrets of profiles are in one file, and what is known of them in the othe
 
 test("a stored API key is exchanged at its own origin, or where was said when it was stored", async () => {
   const settings = runs();
-  const key = {
-    kind: "api-key",
-    secret: "k",
-    baseUrl: "https://b.example",
-    authUrl: "https://auth.example/x",
-  } as const;
   await storeSecret(await settings("two"), key, false);
   const found = async (authUrl: string | undefined, kind: "api-key" | "token" = "api-key") => {
     await storeSecret(await settings("two"), { ...key, kind }, false);
