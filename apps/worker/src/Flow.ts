@@ -83,7 +83,7 @@ const fromMemory = (request: ParsedRequest, nowMs: number, isolate: Isolate, con
   if (token === undefined || route.endpoint === "other" || control.noTransform) return undefined;
   const identity = identities.recall(token);
   if (identity === undefined || identity.expiresAtMs <= nowMs || store.areNotesDue(identity, nowMs)) return undefined;
-  const latest = store.recall(identity.digest, route, nowMs);
+  const latest = store.recall(identity.digest, identity, route, nowMs);
   const entry = latest && formOf(latest, representation.format);
   if (entry === undefined || !isHit(request, entry, nowMs)) return undefined;
   const response = respondFromMemory(entry, nowMs, { request, user: identity.digest, budget, context });
@@ -242,7 +242,7 @@ const fetchShared = async (plan: Plan, joins: boolean): Promise<Fetched> => {
     if (!isFailure || left === 1) return { ...followed, collapsed: true };
   }
   // Another request's exchange may have ended between our look into the store and now.
-  const late = joins ? store.recall(owner, route, now()) : undefined;
+  const late = joins ? store.recall(owner, plan.identity, route, now()) : undefined;
   if (late !== undefined && hasForm(late, format) && isHit(request, late, now())) {
     const known = { entry: late, status: late.status, stored: true, shared: true, attempts: 0, durationMs: 0 };
     return { ...known, answer: late, collapsed: true };

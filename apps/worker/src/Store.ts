@@ -42,10 +42,10 @@ export const createMemory = (maxBytes: number, maxEntries: number) => {
   return {
     ...kept,
     set,
-    /** The entries of a key. Those of another owner count as absent. */
-    get: (key: string, owner: string): ReadonlyArray<Entry> => {
+    /** The entries of a key, asked for later than `sinceMs`. Those of another owner count as absent. */
+    get: (key: string, owner: string, sinceMs = -1): ReadonlyArray<Entry> => {
       const entries = kept.get(key);
-      return entries?.[0]?.owner === owner ? entries : [];
+      return entries?.[0]?.owner === owner ? entries.filter(({ fetchedAtMs }) => fetchedAtMs > sinceMs) : [];
     },
     replaceAll: (replace: (entry: Entry) => Entry | undefined): void => {
       for (const [key, entries] of kept.entries()) {
@@ -190,8 +190,8 @@ export const createStore = (
     reach: notes?.reach ?? "in this isolate alone: there is neither a Cache API nor a PURGE_LOG",
     purgeTime: (): number => purges.latest(now()),
     /** The latest entry in memory, if it is fresh and alone; synchronous. */
-    recall: (owner: string, route: Route, nowMs: number): Entry | undefined => {
-      const [entry] = memory.get(cacheKey(owner, route), owner);
+    recall: (owner: string, identity: Identity | undefined, route: Route, nowMs: number): Entry | undefined => {
+      const [entry] = memory.get(cacheKey(owner, route), owner, identity?.revoked.atMs);
       return entry !== undefined && entry.vary.length === 0 && isFresh(entry, nowMs) ? entry : undefined;
     },
     /** The entries of an object in the first of the forms, or from which it can be made: fresh ones first, of the Cache API if none is near. */
@@ -199,7 +199,7 @@ export const createStore = (
       const [format = "json"] = stored;
       const [fresh, stale]: [Array<Entry>, Array<Entry>] = [[], []];
       const name = cacheKey(owner, route);
-      let entries = memory.get(name, owner);
+      let entries = memory.get(name, owner, identity?.revoked.atMs);
       if (identity !== undefined && entries.length > 0) identity.hasEntries = true;
       for (let next = 0; ; next++) {
         for (const entry of entries) {

@@ -413,6 +413,22 @@ test.each(["GET", "POST"])("a 401 to a %s of another path removes all of its tok
   expect(await state("bob")).toEqual(["hit", "hit", "hit", "hit"]);
 });
 
+test("a 401 ends what is in memory of a token whose identity was forgotten meanwhile", async () => {
+  const edge = startEdge(stage.upstream, stage.clock, undefined, {}, logOf([]));
+  for (const tag of ["a", "b"]) await edge.get("alice", `/engines/${tag}`, json);
+  stage.answer = failing(401);
+  for (let index = 0; index < 4_100; index += 1) await edge.isolate.identities.of(`made-up-${index}`);
+  for (let index = 0; index < 4_100; index += 1) {
+    const pass = await edge.isolate.admission.enter({ owner: `o${index}`, client: "", resource: "r", orStale: false });
+    if ("leave" in pass) pass.leave("accepted");
+  }
+  stage.clock.ms += 1;
+  expect((await edge.get("alice", "/engines/c", json)).status).toBe(401);
+  await edge.settle();
+  stage.clock.ms += 1;
+  for (const _ of ["looked up", "from memory"]) expect((await edge.get("alice", "/engines/b", json)).status).toBe(401);
+});
+
 test("an answer that was asked for before a write is not stored after it", async () => {
   const held = Promise.withResolvers<void>();
   stage.answer = async (headers) => {
