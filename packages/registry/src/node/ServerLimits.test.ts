@@ -1,21 +1,15 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { defaultLimits } from "./ServerLimits.ts";
 
-test("the limits that nobody sets are of seconds, of hundreds of connections, and of megabytes", () => {
-  expect(defaultLimits).toEqual({
-    headerBytes: 16_384,
-    headersTimeoutMs: 10_000,
-    requestTimeoutMs: 15_000,
-    anonymousTimeoutMs: 5_000,
-    uploadTimeoutMs: 600_000,
-    keepAliveTimeoutMs: 75_000,
-    connections: 1_000,
-    connectionsPerAddress: 256,
-    pipelinedRequests: 32,
-    responseTimeoutMs: 30_000,
-    answerBytes: 16_777_216,
-    bytesInFlight: 33_554_432,
-    drainDelayMs: 0,
-    drainMs: 10_000,
-  });
+const units: Readonly<Record<string, number>> = { s: 1_000, min: 60_000, KiB: 1_024, MiB: 1_024 * 1_024 };
+
+test("the README names every limit, and what it is when nobody sets it", () => {
+  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+  const documented = [...readme.matchAll(/`limits\.(\w+)` \(([\d,]+) ?(\w*)\)/g)].map(
+    ([, name, amount = "", unit = ""]) => {
+      return [name, Number(amount.replaceAll(",", "")) * (units[unit] ?? 1)];
+    },
+  );
+  expect(Object.fromEntries(documented)).toEqual(defaultLimits);
 });
