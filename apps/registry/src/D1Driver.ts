@@ -110,6 +110,15 @@ const isOurs = (error: unknown): boolean => {
   );
 };
 
+/** The result of `work`; its errors become DatabaseUnavailable, unless they are ours. */
+const translated = async <A>(work: () => Promise<A>): Promise<A> => {
+  try {
+    return await work();
+  } catch (error) {
+    throw isOurs(error) ? error : new DatabaseUnavailable(error);
+  }
+};
+
 /** The port on D1. A batch is one transaction there, and one round trip. */
 export const makeD1Driver = (database: D1Queries): SqlDriver => {
   const bound = ({ sql, values }: Statement): D1Statement => {
@@ -118,21 +127,13 @@ export const makeD1Driver = (database: D1Queries): SqlDriver => {
   };
   return {
     bytesAsHex: true,
-    read: async (statements) => {
-      const [only, ...more] = statements;
-      try {
+    read: (statements) =>
+      translated(async () => {
+        const [only, ...more] = statements;
         if (only !== undefined && more.length === 0) return [(await bound(only).all()).results];
         return (await database.batch(statements.map(bound))).map(({ results }) => results);
-      } catch (error) {
-        throw isOurs(error) ? error : new DatabaseUnavailable(error);
-      }
-    },
-    write: async (statements) => {
-      try {
-        return (await database.batch(statements.map(bound))).map(({ results }) => results);
-      } catch (error) {
-        throw isOurs(error) ? error : new DatabaseUnavailable(error);
-      }
-    },
+      }),
+    write: (statements) =>
+      translated(async () => (await database.batch(statements.map(bound))).map(({ results }) => results)),
   };
 };

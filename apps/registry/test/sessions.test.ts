@@ -4,7 +4,7 @@ import { decode } from "@bytenite-engines/core/wire";
 import { EngineListResponseSchema } from "@bytenite-engines/proto";
 import { managementTokens } from "@bytenite-engines/test-kit/management";
 import { beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
-import type { D1Binding } from "../src/D1Driver.ts";
+import { makeCredentialsDriver, type D1Binding } from "../src/D1Driver.ts";
 import type Worker from "../src/worker.ts";
 
 /** Tables that were read, by where: `primary`, or what a session began from. */
@@ -91,6 +91,22 @@ test("the primary is asked for credentials once in ten seconds, and for those th
   expect(await at(19_999)).toEqual([200, ["first-primary"]]);
   // A clock that goes back says nothing of how old the copy is.
   expect(await at(10_000)).toEqual([200, ["first-primary"]]);
+});
+
+test("the primary is asked when a copy lacks one row of two", async () => {
+  const froms: Array<string> = [];
+  const { read } = makeCredentialsDriver({
+    ...withSessions,
+    withSession: (from) => {
+      froms.push(from.startsWith("first-") ? from : "copy");
+      const session = withSessions.withSession?.(from);
+      if (session === undefined) throw new Error("local D1 has no sessions");
+      return session;
+    },
+  });
+  const [found, lacking] = [1, 0].map((limit) => ({ sql: `SELECT 1 AS one LIMIT ${limit}`, values: [] }));
+  for (const rows of [[found], [found, found], [found, lacking]]) await read(rows.filter((row) => row !== undefined));
+  expect(froms).toEqual(["first-primary", "copy", "copy", "first-primary"]);
 });
 
 const old = (sql: string): string =>

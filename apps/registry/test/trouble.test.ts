@@ -1,7 +1,7 @@
 // Newer databases, overload, internal errors, wrong credentials from one address.
 import { env } from "cloudflare:workers";
 import { beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
-import type { D1Binding } from "../src/D1Driver.ts";
+import { makeD1Driver, type D1Binding } from "../src/D1Driver.ts";
 import type Worker from "../src/worker.ts";
 
 let worker: typeof Worker;
@@ -108,6 +108,35 @@ test.for([
     expect(await answerOf({ DB, path: "/v1/auth/access_token", body: '{"apiKey":"key-of-bob"}' })).toBe(expected);
   },
 );
+
+const statement = { sql: "SELECT 1", values: [] };
+
+test.for([
+  ...passing.map((message) => [new Error(message), "DatabaseUnavailable"] as const),
+  [new Error("D1_ERROR: no such table: engines: SQLITE_ERROR"), "DatabaseUnavailable"] as const,
+  ...ours.map((message) => [new Error(message), "Error"] as const),
+  [new TypeError("bind is not a function"), "TypeError"] as const,
+])("%s of a statement is %s to whoever reads or writes", async ([error, expected]) => {
+  const refused = { bind: () => refused, all: () => Promise.reject(error) };
+  const { read, write } = makeD1Driver({ prepare: () => refused, batch: () => Promise.reject(error) });
+  for (const failing of [read([statement]), read([statement, statement]), write([statement])]) {
+    const found = (await failing.catch((thrown: unknown) => thrown)) as Error;
+    expect([found.name, found === error || found.cause === error]).toEqual([expected, true]);
+  }
+});
+
+test("one statement is read by itself, and what is more or written is a batch", async () => {
+  const batches: Array<number> = [];
+  const { read, write } = makeD1Driver({
+    prepare: (sql) => env.DB.prepare(sql),
+    batch: (statements) => (batches.push(statements.length), env.DB.batch(statements)),
+  });
+  const rows = [{ 1: 1 }];
+  expect(await read([statement])).toEqual([rows]);
+  expect(batches).toEqual([]);
+  expect([await read([statement, statement]), await write([statement])]).toEqual([[rows, rows], [rows]]);
+  expect(batches).toEqual([2, 1]);
+});
 
 test("while the database cannot be read it is not ready, and says when to ask again", async () => {
   const ready = await ask("", { path: "/readyz", DB: database(() => "D1_ERROR: Network connection lost.") });

@@ -101,7 +101,7 @@ test.skipIf(process.platform !== "linux")(
     expect((await run(["token", "create", "--create-user", "--user", "carol", ...database])).code).toBe(0);
     const main = join(import.meta.dirname, "../src/main.ts");
     const into = (line: string) => spawnSync("bash", ["-c", line, process.execPath, main], { encoding: "utf8" });
-    const commands = ["users", "token list", "check", `import ${manifest} --user carol`, "--help"];
+    const commands = ["users", "token list", "check", "export", `import ${manifest} --user carol`, "--help"];
     for (const command of commands) {
       const whole = `"$0" "$1" ${command} ${database.join(" ")}`;
       const full = into(`${whole} > /dev/full`);

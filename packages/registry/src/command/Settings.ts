@@ -72,7 +72,7 @@ type SettingsFile = Partial<
   }
 >;
 
-const validate = new Ajv({ allowUnionTypes: true, verbose: true }).compile<SettingsFile>(settingsSchema);
+const validate = new Ajv({ verbose: true }).compile<SettingsFile>(settingsSchema);
 
 /**
  * The options that a command line, an environment and the files they name come to: flags win over the environment, and that over the

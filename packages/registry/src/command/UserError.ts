@@ -52,7 +52,7 @@ export const writeFailure = (error: Error, format: FailureFormat): number => {
   const { exitCode, hint } =
     error instanceof UserError
       ? error
-      : new UserError(message, error.name === "EngineError" ? codesByStatus[status] : 1);
+      : new UserError(message, error.name === "EngineError" ? codesByStatus[status] : undefined);
   const isUsage = exitCode === exitCodes.usage;
   const shown = hint ?? (isUsage ? "See registry --help." : undefined);
   const text =

@@ -52,10 +52,7 @@ const datedName = (at: Date): string => `engines-${at.toISOString().replaceAll(/
 const rotated = async (directory: string, keep: number): Promise<ReadonlyArray<string>> => {
   const names = (await readdir(directory)).filter((name) => dated.test(name)).toSorted();
   const old = names.slice(0, Math.max(0, names.length - keep)).map((name) => join(directory, name));
-  for (const path of old) {
-    await rm(path, { force: true });
-    await rm(archivesOf(path), { recursive: true, force: true });
-  }
+  for (const path of old.flatMap((path) => [path, archivesOf(path)])) await rm(path, { recursive: true, force: true });
   return old;
 };
 
@@ -73,7 +70,8 @@ export const restore = async (args: ReadonlyArray<string>, output: CommandOutput
   const target = databasePath(flags);
   if (!flags.isOn("force") && existsSync(target)) {
     await withDatabase(flags, "copy", async (file) => {
-      if (file.rows({ sql: "SELECT 1 FROM users WHERE live_engines > 0 LIMIT 1", values: [] }).length > 0) {
+      const [owner] = file.rows({ sql: "SELECT 1 FROM users WHERE live_engines > 0 LIMIT 1", values: [] });
+      if (owner !== undefined) {
         throw new BackupError(`${target} has engines, which would be lost: use --force if that is meant`);
       }
     });

@@ -333,6 +333,12 @@ test("a registry elsewhere is asked page by page, for no more rows than are want
   ]);
 });
 
+test("a registry elsewhere may not say how many engines went with a user", async () => {
+  const { origin } = await scripted({ body: { name: "ann" } });
+  const { lines } = await printed("users delete ann --delete-engines --yes", ["--base-url", origin]);
+  expect(lines).toEqual(["deleted ann\twith 0 engines"]);
+});
+
 test("an audit entry of another registry may have no time of use, and any detail", async () => {
   const { origin, requests } = await scripted({ body: { audit: [change, { ...change, at: null }], next: null } });
   const { lines } = await printed("audit", ["--base-url", `${origin}/`]);

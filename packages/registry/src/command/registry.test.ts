@@ -3,6 +3,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   renameSync,
   rmSync,
@@ -108,6 +109,12 @@ test("engines are imported from manifests and lines, by a user who is there or t
   ]);
   expect(await done(path, "import", join(folder, "none"))).toEqual([1, expect.stringContaining("DIR/manifests/none")]);
   expect(existsSync(path)).toBe(false);
+  const noArchive = join(folder, "no.tar");
+  expect(await done(path, "import", one, "--archive", noArchive, "--user", "ann")).toEqual([
+    1,
+    expect.stringMatching(/^DIR\/manifests\/no\.tar: ENOENT/),
+  ]);
+  rmSync(path);
   // The first user of a database needs no question.
   expect(await done(path, "import", manifest, lines, "--user", "ann")).toEqual([
     0,
@@ -239,6 +246,11 @@ test("a backup is restored over a database without engines, or by force, and its
     0,
     "restored 2 engines of 1 user from DIR/backup.sqlite",
   ]);
+  expect(await done(await database(0), "restore", backup, "--yes")).toEqual([
+    0,
+    "restored 2 engines of 1 user from DIR/backup.sqlite",
+  ]);
+  stderr = "";
   const target = fresh();
   expect(await done(target, "restore", backup)).toEqual([
     1,
@@ -262,6 +274,24 @@ test("a backup is restored over a database without engines, or by force, and its
   expect(await done(other, "token", "list")).toEqual([
     0,
     expect.objectContaining({ state: expect.stringMatching(/^revoked /) as unknown }),
+  ]);
+});
+
+test("a restore says that changes are lost where their trail is damaged", async () => {
+  const [path, backup] = [await database(1), join(directory, "older.sqlite")];
+  await done(path, "backup", backup);
+  const file = openSqlite(path);
+  file.transaction((run) => noteChange(run, 1, "a later change", "ann"));
+  const [row] = file.rows({ sql: "SELECT rootpage FROM sqlite_master WHERE name = 'audit'", values: [] });
+  file.close();
+  const [bytes, end] = [readFileSync(path), Number(row?.["rootpage"]) * 4_096];
+  writeFileSync(path, bytes.fill(0xee, end - 4_096, end));
+  expect(await done(path, "restore", backup, "--force")).toEqual([
+    0,
+    expect.stringMatching(
+      /^the audit trail of DIR\/\d+\.sqlite is damaged: what the backup does not have of it is lost$/,
+    ),
+    "restored 1 engine of 1 user from DIR/older.sqlite",
   ]);
 });
 
@@ -289,6 +319,12 @@ test("a check says that a database is sound, or what is not", async () => {
   expect(await done(path, "check")).toEqual([0, expect.stringMatching(/^DIR\/\d+\.sqlite is sound$/)]);
   expect(await done(fresh(), "check")).toEqual([3, expect.stringMatching(/^there is no database DIR/)]);
   const file = openSqlite(path);
+  file.database.exec("UPDATE users SET live_engines = 9");
+  expect(await done(path, "check")).toEqual([
+    1,
+    { problem: "the number of engines of ann is kept as 9, counted are 1" },
+    expect.stringMatching(/^DIR\/\d+\.sqlite is damaged: move it away and restore a backup$/),
+  ]);
   file.database.exec("PRAGMA foreign_keys = OFF; DELETE FROM users");
   file.close();
   const [code, ...said] = await done(path, "check");
@@ -410,7 +446,7 @@ test.for([
   const server = createServer((_request, response) => {
     requests += 1;
     if (status === undefined) response.destroy();
-    else response.writeHead(status, { "content-type": "application/json" }).end("{}");
+    else response.writeHead(status, { "content-type": "application/json" }).end('{"code":2,"message":"because"}');
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => void server.close());
@@ -419,11 +455,13 @@ test.for([
   expect(await runRegistry(["users", "--base-url", `http://127.0.0.1:${port}`])).toBe(exitCode);
   expect([stdout, requests]).toEqual(["", 1]);
   expect(stderr).toMatch(/^registry: [^\n]+\n(?:See registry --help\.\n)?$/);
+  expect(stderr.includes("because")).toBe(status !== undefined && status >= 400);
 });
 
 test("a command line has one command, its flags, and a database that is named or the default", async () => {
   expect(await done("x", "chek")).toEqual([2, 'there is no command "chek"', "Did you mean check?"]);
   expect(await done("x", "x".repeat(101))).toEqual([2, `there is no command "${"x".repeat(100)}"`]);
+  expect(await done("x", "check", "x".repeat(101))).toEqual([2, `"${"x".repeat(100)}" is one argument too many`]);
   expect(await done("x", "toString")).toEqual([2, 'there is no command "toString"']);
   expect(await done("x", "users", "--yess")).toEqual([
     2,
@@ -589,13 +627,18 @@ test.for<[ReadonlyArray<string>, string | undefined, unknown]>([
   ],
   [["nope"], "text", 'registry: there is no command "nope"\nSee registry --help.\n'],
   [["users", "--database", "/no/x"], undefined, "registry: there is no database /no/x\n"],
+  [
+    ["users", "--database", "/"],
+    undefined,
+    "registry: cannot use the database /: it is a directory, not a regular file\n",
+  ],
 ])("of %j with BYTENITE_OUTPUT=%s the failure is %j", async ([args, format, failure]) => {
   vi.stubEnv("BYTENITE_OUTPUT", format);
   const code = await runRegistry(args);
   expect(typeof failure === "string" ? stderr : JSON.parse(stderr)).toEqual(
     typeof failure === "string" ? failure : { error: failure },
   );
-  expect(code).toBe(args.includes("/no/x") ? 3 : 2);
+  expect(code).toBe(args.includes("/no/x") ? 3 : args.includes("/") ? 1 : 2);
   expect(stdout).toBe("");
 });
 

@@ -68,8 +68,11 @@ export const importFiles = async (paths: ReadonlyArray<string>, options: ImportO
       try {
         const documents = [documentOf(await readBounded(path, maxManifestBytes), path)];
         let prepared = prepareDocuments(documents, preparing, owners, Date.now());
-        for (const name of prepared.unknown) owners.set(name, ownerOf(name));
-        if (prepared.unknown.length > 0) prepared = prepareDocuments(documents, preparing, owners, Date.now());
+        const [unknown] = prepared.unknown;
+        if (unknown !== undefined) {
+          owners.set(unknown, ownerOf(unknown));
+          prepared = prepareDocuments(documents, preparing, owners, Date.now());
+        }
         problems.push(...prepared.problems);
         ready.push(...(await sealed(prepared, options.box, problems)));
       } catch (error) {
