@@ -108,6 +108,12 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       "versions zzzzzzzzzz",
       "versions word-count@0.9",
       "@80 versions word-count",
+      "@80 get secret -o protobuf",
+      "get word-count long@1.0 -o protobuf",
+      "@120 get secret@123.456",
+      '#[{"on":{"endpoint":"list"},"fault":{"contentType":"application/json","body":{"text":"{\\"engines\\":[{\\"name\\":\\"x\\",\\"version\\":\\"1.0\\"},{\\"name\\":\\"x\\",\\"version\\":\\"1.1\\"},{\\"name\\":\\"x\\",\\"version\\":\\"1.2\\"},{\\"name\\":\\"x\\",\\"version\\":\\"1.3\\"}]}"}}}]',
+      "@120 get x@9.9",
+      "#[]",
       "@80c get secret",
       "@80c status long@0.2 secret",
     ],
@@ -146,6 +152,7 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       "wait frame-splitter --for condition=active",
       "wait frame-splitter --for status=active",
       "wait frame-splitter -o json",
+      "wait frame-splitter inactive",
       "@80 wait frame-splitter",
     ],
   ],
@@ -366,6 +373,7 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
         "export --all --file all.ndjson",
         "export --all --public --file all.ndjson",
         "wait frame-splitter -o name",
+        "diff long@1.0 long@1.0",
         "auth login <local-bob",
         "list -o name --token local-alice --limit 1",
         "auth status -o name",
@@ -528,6 +536,8 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       "@40 registry users --database DIR/db",
       "@60 registry users --database DIR/db",
       "@72 registry users --database DIR/db",
+      "@75 registry users --database DIR/db",
+      "@76 registry users --database DIR/db",
       "@80 registry users --database DIR/db",
       "@90 registry users --database DIR/db",
       "@140 registry users --database DIR/db",
@@ -553,6 +563,7 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       "registry engines --limit 999999999 --database DIR/db -o name",
       "registry engines --limit 1000000000 --database DIR/db -o name",
       "registry activate hello@0.1 --user bob --database DIR/db",
+      "registry activate hello@0.1 gone@0.1 --user bob --database DIR/db -o csv",
       "registry make-public hello@0.1 --user bob --database DIR/db -o json",
       "registry make-private hello@0.1 --user bob --database DIR/db",
       "registry deactivate hello@0.1 --user bob --database DIR/db",
@@ -576,6 +587,9 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       "registry users delete bob --yes --database DIR/db",
       "registry export --database DIR/db --user nobody",
       "registry users --database DIR/no/such/db",
+      "registry users --database DIR/no/such/db -o csv",
+      "registry backup DIR/no/such/copy --database DIR/db",
+      "registry token create --user ann --columns secrets --database DIR/db",
       "registry engines --database DIR/db",
       "registry audit --limit 99 --database DIR/db -o csv --columns action",
       "registry audit --limit x --database DIR/db",
@@ -807,9 +821,24 @@ test("only what may be long goes to a pager", async () => {
     { PAGER: "no-such-pager" },
   );
   expect(said).toMatchSnapshot();
-  expect(
-    await transcript("bob", {}, ["@80 list --limit 1 -o name --no-pager"], { PAGER: "no-such-pager" }),
-  ).not.toContain("no-such-pager");
+  for (const [flag, env] of [
+    ["--no-pager", { PAGER: "no-such-pager" }],
+    ["", { PAGER: "no-such-pager", TERM: "dumb" }],
+    ["", { PAGER: "no-such-pager", BYTENITE_PAGER: "cat", PATH: "/nowhere" }],
+    ["", { PATH: "/nowhere" }],
+  ] as const) {
+    expect(await transcript("bob", {}, [`@80 list --limit 1 -o name ${flag}`.trim()], env)).not.toContain("no pager");
+  }
+});
+
+test("what bne says of its commands: values, flags, exit codes of examples, and schemas of output", async () => {
+  const flags = '[.flags[]|del(.summary)|map(tostring)|join(" ")]'.replaceAll(" ", "_");
+  const lines = [
+    `commands --jq .commands[]|[.name,.aliases,(.values|map([.usage,.optional,.many])),${flags},[.examples[].exit],.output]`,
+    "commands -o json --jq del(.commands,.version)",
+    "@48 commands",
+  ];
+  expect(await transcript("bob", {}, lines)).toMatchSnapshot();
 });
 
 test("what help says", () => {

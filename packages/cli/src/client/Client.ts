@@ -27,7 +27,8 @@ export const httpFetch = (): NodeFetch => {
   try {
     return (made ??= nodeFetch());
   } catch (cause) {
-    throw cause instanceof TypeError ? new UserError(cause.message, exitCodes.usage) : cause;
+    // A variable names a proxy that is none.
+    throw new UserError((cause as TypeError).message, exitCodes.usage);
   }
 };
 
@@ -41,17 +42,17 @@ export const credentials = async (invocation: Invocation): Promise<Credentials |
   return credentialsOf(settings, given.flags, env, () => readSecretLine(invocation, "Token"));
 };
 
-/** The token option of credentials; tokens for an API key are kept in the cache directory. */
-export const tokenOption = async (
-  found: Credentials | undefined,
-  cache: string,
-): Promise<NonNullable<ClientOptions["token"]> | undefined> => {
-  if (found?.kind !== "api-key") return found?.secret;
+/** The token option of credentials. */
+export const tokenOption = async (found: Credentials | undefined, cache: string): Promise<TokenOption | undefined> =>
+  found?.kind === "api-key" ? exchangedToken(found, cache) : found?.secret;
+
+/** The token option of an API key, whose tokens are kept in the cache directory. */
+const exchangedToken = async (found: Credentials, cache: string): Promise<TokenOption> => {
   const [{ apiKey }, { keptAccessTokens }] = await Promise.all([
     import("@bytenite-engines/core/api-key"),
     import("../config/AccessTokens.ts"),
   ]);
-  return keptAccessTokens(exchanges(apiKey, found), `${found.authUrl ?? ""}\0${found.secret}`, cache);
+  return keptAccessTokens(exchanges(apiKey, found), `${found.authUrl}\0${found.secret}`, cache);
 };
 
 /**
@@ -70,9 +71,9 @@ const exchanges = (
         : [authUrl];
     let missing: unknown;
     for (const url of new Set(places)) {
-      const source = apiKey(secret, { url });
+      const source = apiKey(secret, { url }) as Exclude<TokenOption, string>;
       try {
-        return typeof source === "string" ? source : await source(context);
+        return await source(context);
       } catch (error) {
         if (!isEngineError(error) || !["NotFound", "Unimplemented"].includes(error.reason._tag)) throw error;
         missing ??= error;
@@ -92,7 +93,7 @@ export const fetchOf = (invocation: Invocation, fresh = false): Fetch => {
       ...init,
       // On one machine, packing costs more than it saves.
       headers: { ...(isLocal(url) ? { "accept-encoding": "identity" } : {}), ...(headers as Record<string, string>) },
-      ...(init.body === undefined ? {} : { onBodySent: (sent, total) => invocation.notes.transfer(sent, total) }),
+      onBodySent: (sent, total) => invocation.notes.transfer(sent, total),
     });
     invocation.notes.sawAge(Number(response.headers.get("age")) || 0);
     return response;
@@ -122,9 +123,6 @@ export const clientOf = async (invocation: Invocation, fresh = false): Promise<P
     protobufVerification: await verification(invocation, baseUrl),
     onEvent: notes.event,
     limits: { maxArchiveBytes },
-    // Each call of a run is its own; and a process that ends soon has no spans to pass on.
-    dedupe: false,
-    propagateTrace: false,
     ...(token === undefined ? {} : { token }),
   });
   return { ...client, get: async (...call) => withName(await client.get(...call), baseUrl) };
@@ -181,8 +179,7 @@ export const accessToken = async (
     attempts = Number(settings.of("attempts").value),
   }: { readonly refused?: string | undefined; readonly attempts?: number } = {},
 ): Promise<string> => {
-  const option = await tokenOption(found, directories.cache);
-  if (typeof option !== "function") return option ?? "";
+  if (found.kind !== "api-key") return found.secret;
   let token = "";
   const client = createEngineClient({
     baseUrl: settings.text("baseUrl") ?? "",
@@ -190,15 +187,14 @@ export const accessToken = async (
     deadlineMs: Number(settings.of("deadline").value),
     retry: { maxAttempts: attempts },
     fetch: httpFetch(),
-    propagateTrace: false,
-    token: option,
+    token: await exchangedToken(found, directories.cache),
     // Only the exchange of the key is sent: the list that asks for it is answered here.
     onEvent: (event) => {
       if (event.endpoint === "credentials") notes.event(event);
     },
     middleware: [
-      async ({ url, headers }) => {
-        token = headers["authorization"] ?? "";
+      async ({ url, headers: { authorization = "" } }) => {
+        token = authorization;
         return { ...emptyList, url, status: token === refused ? 401 : 200 };
       },
     ],
@@ -245,8 +241,7 @@ const closeTags = async (
     // Protobuf can take a second request, to compare it with the JSON.
     const once = { format: "json", retry: { maxAttempts: 1 }, deadlineMs: limitMs, signal } as const;
     ({ engines } = await client.list({ limit: maxEngines }, once));
-  } catch (error) {
-    if (signal.aborted) throw error;
+  } catch {
     return [];
   }
   const [name = tag] = tag.split("@");

@@ -106,7 +106,8 @@ export const run = async (invocation: Invocation): Promise<number> => {
   const args = Object.entries(asked)
     .filter(([flag]) => own.has(flag))
     .map(([flag, value]) => (value === true ? `--${flag}` : `--${flag}=${String(value)}`));
-  const writer = fields[name] === undefined ? undefined : await rowWriter(invocation, name, fields[name], limit);
+  const what = listed[words.join(" ")];
+  const writer = fields[name] === undefined ? undefined : await rowWriter(invocation, name, fields[name], what, limit);
   // It ends by itself, when all connections have.
   const work = executeRegistry([...words, ...args, "--", ...positionals], outputOf(invocation, writer));
   let code: number;
@@ -118,13 +119,6 @@ export const run = async (invocation: Invocation): Promise<number> => {
     await writer?.flush();
     throw ofRegistry(error, command);
   }
-  const rows = writer?.rows() ?? 0;
-  const what = listed[words.join(" ")];
-  if (limit !== undefined && rows > limit) {
-    invocation.notes.note(`${limit} ${what ?? "rows"}, and there are more; without --limit all are shown.`, {
-      shown: limit,
-    });
-  } else if (what !== undefined && rows === 0) invocation.notes.note(`No ${what}.`, { shown: 0 });
   return code;
 };
 
@@ -143,9 +137,7 @@ const ofRegistry = (error: unknown, command: Command): unknown => {
   if (error instanceof UsageError && error.hint === undefined)
     return new UsageError(error.message, `See \`${nameOf(command)} --help\`.`);
   const { message, code } = error as { message: string; code?: unknown };
-  return !(error instanceof UserError) && !isEngineError(error) && typeof code === "string"
-    ? new UserError(message)
-    : error;
+  return !isEngineError(error) && typeof code === "string" ? new UserError(message) : error;
 };
 
 /** Most rows that --limit can ask for. */
@@ -164,8 +156,6 @@ interface RowWriter {
   readonly write: (row: RegistryRow) => Promise<void>;
   readonly flush: () => Promise<void>;
   readonly end: () => Promise<void>;
-  /** Number of rows there were, those beyond the limit included. */
-  readonly rows: () => number;
 }
 
 const outputOf = ({ stdout, notes }: Invocation, writer: RowWriter | undefined): CommandOutput => ({
@@ -183,6 +173,7 @@ const rowWriter = async (
   invocation: Invocation,
   name: string,
   paths: ReadonlyArray<string>,
+  what: string | undefined,
   limit = Infinity,
 ): Promise<RowWriter> => {
   const isOne = single.has(name);
@@ -196,7 +187,7 @@ const rowWriter = async (
   if (name === "token create" && form === "table") {
     // For a shell: TOKEN=$(bne registry token create ...).
     const write = ({ secret }: RegistryRow): Promise<void> => invocation.stdout.write(`${String(secret)}\n`);
-    return { write, flush: async () => {}, end: async () => {}, rows: () => 1 };
+    return { write, flush: async () => {}, end: async () => {} };
   }
   const writer = await openOutput(invocation, shape);
   let rows = 0;
@@ -218,7 +209,9 @@ const rowWriter = async (
     end: async () => {
       await flush();
       await writer.end();
+      if (rows > limit) {
+        invocation.notes.note(`${limit} ${what}, and there are more; without --limit all are shown.`, { shown: limit });
+      } else if (what !== undefined && rows === 0) invocation.notes.note(`No ${what}.`, { shown: 0 });
     },
-    rows: () => rows,
   };
 };

@@ -124,11 +124,10 @@ export const outputOptions = (invocation: Invocation): OutputOptions => {
 
 /** Sends output longer than the screen through a pager. */
 export const pageOutput = (invocation: Invocation): void => {
-  const command = isOn(invocation, "no-pager") ? undefined : pagerOf(invocation);
-  const { height } = invocation.terminal;
-  if (command !== undefined && height !== undefined) {
-    invocation.stdout.usePager({ command, height, env: invocation.env });
-  }
+  const { height, live } = invocation.terminal;
+  if (height === undefined || !live || isOn(invocation, "no-pager")) return;
+  const command = pagerOf(invocation);
+  if (command !== undefined) invocation.stdout.usePager({ command, height, env: invocation.env });
 };
 
 /** Default values, which fields have if they were not sent. */
@@ -169,8 +168,7 @@ const noteLeftOut = (
   notes.note(`Left out to fit the terminal: ${parts.join("; ")}; --output wide shows them.`, { columns, values });
 };
 
-const pagerOf = ({ settings, env, terminal, notes }: Invocation): string | undefined => {
-  if (!terminal.isTTY || !terminal.live) return undefined;
+const pagerOf = ({ settings, env, notes }: Invocation): string | undefined => {
   const chosen = settings.text("pager") ?? env["PAGER"] ?? (isInstalled("less", env["PATH"]) ? "less" : "");
   if (chosen === "" || chosen === "cat") return undefined;
   const missing = missingProgram(chosen, env);
