@@ -1,9 +1,12 @@
 import { create, equals, type DescMessage, type MessageInitShape } from "@bufbuild/protobuf";
-import { decode, encode, endpoints, schemaDigests } from "@bytenite-engines/core/wire";
+import { decode, encode, endpoints, schemaDigestHeader, schemaDigests } from "@bytenite-engines/core/wire";
 import { EngineListResponseSchema, EngineSchema } from "@bytenite-engines/proto";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { namesOf, transcode } from "./Entry.ts";
+import { entryWith } from "../test/entry.ts";
+import { clientFields, decryptEntry, encryptEntry, formOf, inForm, isFresh, namesOf } from "./Entry.ts";
+import { otherForm, outdated, sizeOf, transcode, type Entry, type OwnFields } from "./Entry.ts";
+import { createIdentities } from "./Identity.ts";
 
 const confirmed = (schema: DescMessage): string => schemaDigests[schema.typeName] ?? "";
 
@@ -106,4 +109,192 @@ test("the names of the engines in an answer are read, of protobuf with our schem
   expect(namesOf("list", "json", listed("json"), null)).toEqual(["zipper", "trainer"]);
   expect(namesOf("list", "protobuf", listed("protobuf"), digest)).toEqual(["zipper", "trainer"]);
   expect(namesOf("list", "protobuf", listed("protobuf"), null)).toBeNull();
+});
+
+const browser = { browserMs: 2_999 };
+const inHalfAMinute = new Date(30_000).toUTCString();
+
+test.each<[string, number, Record<string, string>, OwnFields | undefined, Record<string, string>]>([
+  [
+    "a lifetime for browsers",
+    200,
+    {},
+    browser,
+    { "cache-control": "private, max-age=2", vary: "Accept, Authorization" },
+  ],
+  [
+    "less where this cache has less, and a tag",
+    200,
+    { etag: '"up"' },
+    { ...browser, freshness: { ...entryWith().freshness, lifetimeMs: 1_500 }, etag: '"own"' },
+    { "cache-control": "private, max-age=1", vary: "Accept, Authorization", etag: '"own"' },
+  ],
+  [
+    "an error",
+    404,
+    { etag: '"up"' },
+    browser,
+    { "cache-control": "private, no-store", vary: "Accept, Authorization", etag: '"up"' },
+  ],
+  [
+    "nothing of ours, on another path",
+    200,
+    { "accept-ranges": "bytes", "content-length": "2", vary: "Origin" },
+    undefined,
+    {
+      "accept-ranges": "bytes",
+      "cache-control": "private, no-store",
+      "content-length": "2",
+      vary: "Origin, Authorization",
+    },
+  ],
+  [
+    "no parts and no length of another form, of an endpoint",
+    200,
+    { "accept-ranges": "bytes", "content-length": "2", age: "9" },
+    browser,
+    { age: "9", "cache-control": "private, max-age=2", vary: "Accept, Authorization" },
+  ],
+  [
+    "no age that is no number",
+    200,
+    { age: "9, 10", "x-age": "9, 10" },
+    browser,
+    { "cache-control": "private, max-age=2", vary: "Accept, Authorization", "x-age": "9, 10" },
+  ],
+  [
+    "Expires in seconds, rounded down",
+    200,
+    { expires: inHalfAMinute },
+    browser,
+    { "cache-control": "private, max-age=29", vary: "Accept, Authorization" },
+  ],
+  [
+    "Expires as it came, beside Cache-Control",
+    404,
+    { expires: inHalfAMinute, "cache-control": "public, s-maxage=5, max-age=7, immutable" },
+    browser,
+    {
+      "cache-control": "private, max-age=7, immutable",
+      expires: inHalfAMinute,
+      vary: "Accept, Authorization",
+    },
+  ],
+  [
+    "no lifetime where a field for this cache forbids it",
+    200,
+    { "cdn-cache-control": "no-store" },
+    browser,
+    { "cache-control": "private, no-store", vary: "Accept, Authorization" },
+  ],
+  [
+    "that nobody may keep what is lost",
+    200,
+    { "cache-control": "max-age=9" },
+    { ...browser, isLost: true },
+    { "cache-control": "private, no-store", vary: "Accept, Authorization" },
+  ],
+])("a client is told %s", (_what, status, received, own, expected) => {
+  const headers = new Headers({ pragma: "no-cache", "set-cookie": "a=b", ...received });
+  const times = { requestTimeMs: 100, responseTimeMs: 100 };
+  expect(Object.fromEntries(clientFields(status, headers, times, own))).toEqual(expected);
+});
+
+const digested = [[schemaDigestHeader.toLowerCase(), confirmed(EngineSchema)] as const];
+const transcodable = (changes: Partial<Entry> = {}): Entry =>
+  entryWith({ client: [...digested, ["etag", '"e"'], ["digest", "x"]], bytes: json('{"name":"zipper"}'), ...changes });
+/** A body of so many bytes. */
+const longJson = (length: number): Uint8Array<ArrayBuffer> => json(`{"name":"${"x".repeat(length - 11)}"}`);
+
+test("an entry is made in the other form once, with a tag of its own and without digests", async () => {
+  expect((["json", "protobuf"] as const).map(otherForm)).toEqual(["protobuf", "json"]);
+  const entry = transcodable();
+  expect([formOf(entry, "json"), formOf(entry, "protobuf"), await inForm(entry, "json")]).toEqual([
+    entry,
+    undefined,
+    entry,
+  ]);
+  expect(entry.other).toBeUndefined();
+  const [made, again] = [await inForm(entry, "protobuf"), await inForm(entry, "protobuf")];
+  expect(made).toEqual({
+    ...entry,
+    bytes: engine,
+    format: "protobuf",
+    client: [...digested, ["etag", expect.stringMatching(/^"p[\w-]{22}"$/)]],
+    other: undefined,
+    prepared: undefined,
+    lease: undefined,
+  });
+  expect([again === made, formOf(entry, "protobuf") === made, formOf(entry, "json") === entry]).toEqual([
+    true,
+    true,
+    true,
+  ]);
+});
+
+test.each<[string, Partial<Entry>, boolean]>([
+  ["of a megabyte", { bytes: longJson(1024 * 1024) }, true],
+  ["beyond a megabyte", { bytes: longJson(1024 * 1024 + 1) }, false],
+  ["with no-transform", { headers: [["cache-control", "max-age=9, no-transform"]] }, false],
+  ["that is an error", { status: 404 }, false],
+  ["in neither form", { format: undefined }, false],
+  ["without our digest", { client: [] }, false],
+])("an entry %s: is there another form? %#", async (_what, changes, expected) => {
+  const entry = transcodable(changes);
+  const made = await inForm(entry, "protobuf");
+  expect([made !== undefined, entry.other !== "none", formOf(entry, "protobuf") !== undefined]).toEqual([
+    expected,
+    expected,
+    expected,
+  ]);
+});
+
+test("what was asked for in a form, and what is of another path, serves as it is", async () => {
+  const asked = transcodable({ askedFormat: "protobuf" });
+  const other = transcodable({ endpoint: "other" });
+  for (const entry of [asked, other]) expect(await inForm(entry, "protobuf")).toBe(entry);
+  expect([asked.other, other.other]).toEqual([undefined, undefined]);
+});
+
+test("an outdated entry may be served in place of a failure for as long as before, in both forms", () => {
+  const freshness = { ...entryWith().freshness, lifetimeMs: 7, staleWhileRevalidateMs: 5, staleIfErrorMs: 3 };
+  const entry = entryWith({ freshness, other: entryWith({ freshness, other: "none" }) });
+  const ended = { ...freshness, lifetimeMs: 0, staleWhileRevalidateMs: 0, staleIfErrorMs: 10 };
+  expect(outdated(entry)).toEqual({
+    ...entry,
+    freshness: ended,
+    other: { ...entryWith(), freshness: ended, other: "none" },
+  });
+  const strict = entryWith({ freshness: { ...freshness, neverStale: true } });
+  expect(outdated(strict).freshness).toEqual({ ...ended, staleIfErrorMs: 3, neverStale: true });
+  expect([60_999, 61_000].map((nowMs) => isFresh(entryWith(), nowMs))).toEqual([true, false]);
+});
+
+/** Fields of so many characters. */
+const fieldsOf = (characters: number) =>
+  ({ headers: [["a", "x".repeat(characters - 3)]], client: [["b", "c"]] }) as const;
+
+test("an entry counts its bytes, 2,000 more, and the characters of its fields beyond 2,000, for each form", () => {
+  const bytes = new Uint8Array(100);
+  expect(sizeOf(entryWith({ bytes }))).toBe(2_100);
+  expect(sizeOf(entryWith({ bytes, ...fieldsOf(2_000) }))).toBe(2_100);
+  expect(sizeOf(entryWith({ bytes, ...fieldsOf(2_010) }))).toBe(2_110);
+  expect(sizeOf(entryWith({ bytes, other: "none" }))).toBe(2_100);
+  expect(sizeOf(entryWith({ bytes, other: entryWith({ bytes }) }))).toBe(4_200);
+});
+
+test("an entry is encrypted by AES-GCM after twelve random bytes: a line of JSON with its key, and its bytes", async () => {
+  const { key, digest: owner } = await createIdentities().of("alice");
+  const { bytes: _bytes, owner: _owner, ...rest } = entryWith();
+  const entry = { ...rest, owner, bytes: new Uint8Array([10, 11, 0, 10, 255]) };
+  const encrypted = await encryptEntry("k", { ...entry, other: "none" }, key);
+  const algorithm = { name: "AES-GCM", iv: encrypted.subarray(0, 12) };
+  const plain = new Uint8Array(await crypto.subtle.decrypt(algorithm, key, encrypted.subarray(12)));
+  const line = `${JSON.stringify(["k", rest])}\n`;
+  expect([new TextDecoder().decode(plain.subarray(0, line.length)), plain.subarray(line.length)]).toEqual([
+    line,
+    entry.bytes,
+  ]);
+  expect(await decryptEntry("k", encrypted.buffer, key, owner)).toEqual(entry);
+  expect(await decryptEntry("l", encrypted.buffer, key, owner)).toBeUndefined();
 });

@@ -64,11 +64,9 @@ const notForClients =
 const notOfEndpoints = /^(?:accept-ranges|content-length)$/;
 /** Directives for shared caches, and `private`, which is there anyway. */
 const forShared = /^(?:private|public|s-maxage)\s*(?:=|$)/i;
-/** Options of freshness for clients: a private cache that obeys no targeted field. */
-const clientOptions = { shared: false, apparentAge: false };
 
 export interface OwnFields {
-  readonly browserMs?: number; // lifetime for browsers, in milliseconds, where the upstream states none
+  readonly browserMs: number; // lifetime for browsers, in milliseconds, where the upstream states none
   readonly freshness?: Freshness | undefined; // what this cache may do with the response, where it may store it
   readonly etag?: string | undefined;
   readonly isLost?: boolean | undefined; // whether the response is unusable, so that no client is to store it
@@ -101,10 +99,10 @@ const clientControl = (status: number, received: Headers, times: ExchangeTimes, 
   if (own?.isLost === true) return "private, no-store";
   const sent = splitList(received.get("cache-control") ?? "");
   if (sent.length > 0) return ["private", ...sent.filter((each) => !forShared.test(each))].join(", ");
-  const stated = freshnessOf(status, received, responseDirectives(received, clientOptions), times, clientOptions);
+  const stated = freshnessOf(status, received, responseDirectives(received, {}), times, {});
   if (stated.explicit) return maxAge(stated.lifetimeMs);
   const isOurs = own !== undefined && status === 200 && !responseDirectives(received, { targetedFields }).noStore;
-  return isOurs ? maxAge(Math.min(own.browserMs ?? 0, own.freshness?.lifetimeMs ?? Infinity)) : "private, no-store";
+  return isOurs ? maxAge(Math.min(own.browserMs, own.freshness?.lifetimeMs ?? Infinity)) : "private, no-store";
 };
 
 /** Digests of the bytes as they were sent (RFC 9530, and those before it): of other bytes they would be wrong. */

@@ -340,7 +340,7 @@ const within = (freshness: Freshness, expiresAtMs = Number.POSITIVE_INFINITY): F
   return freshness.lifetimeMs <= mostMs ? freshness : { ...freshness, lifetimeMs: mostMs };
 };
 
-const fieldsOf = (plan: Plan, status: number, headers: Headers, times: UpstreamAnswer, own?: OwnFields) => {
+const fieldsOf = (plan: Plan, status: number, headers: Headers, times: UpstreamAnswer, own?: Partial<OwnFields>) => {
   const { request, identity, isolate } = plan;
   const { endpoint } = request.route;
   const { config } = isolate;

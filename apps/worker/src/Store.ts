@@ -43,14 +43,14 @@ export const createMemory = (maxBytes: number, maxEntries: number) => {
     ...kept,
     set,
     /** The entries of a key, asked for later than `sinceMs`. Those of another owner count as absent. */
-    get: (key: string, owner: string, sinceMs = -1): ReadonlyArray<Entry> => {
+    get: (key: string, owner: string, sinceMs = Number.NEGATIVE_INFINITY): ReadonlyArray<Entry> => {
       const entries = kept.get(key);
       return entries?.[0]?.owner === owner ? entries.filter(({ fetchedAtMs }) => fetchedAtMs > sinceMs) : [];
     },
     replaceAll: (replace: (entry: Entry) => Entry | undefined): void => {
       for (const [key, entries] of kept.entries()) {
         const replaced = entries.map(replace).filter((entry) => entry !== undefined);
-        if (replaced.length < entries.length || replaced.some((entry, at) => entry !== entries[at])) set(key, replaced);
+        if (entries.some((entry, at) => entry !== replaced[at])) set(key, replaced);
       }
     },
   };
@@ -84,7 +84,7 @@ export const createStore = (
   const purges = createPurges();
   let sequence = 0;
   /** Requests that began before this one change nothing, since the last change of their object may have been dropped. */
-  let floor = 0;
+  let floor = Number.NEGATIVE_INFINITY;
   const changes = recentOf<Change>(maxChanges, (dropped) => (floor = Math.max(floor, dropped.sequence)));
   let undecryptable = 0;
   const ask = (): Asked => {
@@ -104,10 +104,11 @@ export const createStore = (
   const afterPurges = (entry: Entry): Entry | undefined => {
     const purged = purges.of(entry);
     if (purged === "hard") return undefined;
-    return purged === "soft" && entry.freshness.lifetimeMs > 0 ? outdated(entry) : entry;
+    const { lifetimeMs, staleWhileRevalidateMs } = entry.freshness;
+    return purged === "soft" && lifetimeMs + staleWhileRevalidateMs > 0 ? outdated(entry) : entry;
   };
   const apply = (added: ReadonlyArray<Purge>): void => {
-    if (purges.add(added).length > 0) memory.replaceAll(afterPurges);
+    if (purges.add(added).length !== 0) memory.replaceAll(afterPurges);
   };
   /** Applies a purge by a user, and records it. Those of a token that may be made up, and too many of one user, would crowd out others. */
   const purgeOwn = async (identity: Identity, isKnown: boolean, scope: Omit<Purge, "owners">): Promise<void> => {
@@ -210,15 +211,15 @@ export const createStore = (
         if (each === undefined || fresh.length > 0 || edge === undefined || identity === undefined) break;
         entries = await fetchNear(identity, route, each, name);
       }
-      return stale.length === 0 ? fresh : [...fresh, ...stale];
+      return fresh.concat(stale);
     },
     /** Stores an entry. False: a later request has changed the object, or a purge lies on it. */
     put: (user: Identity | undefined, request: ParsedRequest, entry: Entry, asked: Asked, context: RequestContext) => {
       const { route } = request;
       const { owner, askedFormat, part, freshness, bytes } = entry;
       const name = cacheKey(owner, route);
-      if (asked.sequence < (user?.revoked.sequence ?? 0) || purges.of(entry) !== undefined) return false;
-      if (!mayChange(name, { ...asked, removed: false })) return false;
+      if (user !== undefined && asked.sequence < user.revoked.sequence) return false;
+      if (purges.of(entry) !== undefined || !mayChange(name, { ...asked, removed: false })) return false;
       const isReplaced = (other: Entry): boolean =>
         other.askedFormat === askedFormat &&
         matchesVary(other.vary, request.headers, null) &&
@@ -238,9 +239,9 @@ export const createStore = (
       const name = cacheKey(identity?.digest ?? nobody, route);
       if (!mayChange(name, { ...asked, removed: true, reason })) return;
       memory.delete(name);
-      const formats: ReadonlyArray<Format> = route.endpoint === "other" ? ["json"] : ["json", "protobuf"];
+      const formats = ["json", "protobuf"] as const;
       const keys = ownersOf(identity).flatMap((owner) => formats.map((format) => cacheKey(owner, route, format)));
-      await Promise.all(keys.map((key) => orNothing(() => edge?.delete(keyOrigin + key))));
+      await Promise.all(Array.from(new Set(keys), (key) => orNothing(() => edge?.delete(keyOrigin + key))));
     },
     /** Why answers for an object could not be shared lately, so that requests for it do not wait for each other. */
     uncacheable: (owner: string, route: Route): string | undefined => {
