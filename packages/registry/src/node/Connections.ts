@@ -34,6 +34,7 @@ interface Connection {
   readonly address: string;
   /** Client of the current request; between requests, the peer itself, which may be a trusted proxy. */
   readonly client: () => string;
+  readonly isProxy: boolean;
   readonly socket: Socket;
   readonly isIdle: () => boolean;
   /** Answers a request now, or after the earlier ones are answered and read. */
@@ -69,15 +70,12 @@ export const makeAddressList = (entries: ReadonlyArray<string>): ((address: stri
 export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOptions): Connections => {
   /** By time of opening; those of trusted proxies by the time they became idle. */
   const open = new Map<Socket, Connection>();
-  /** Open connections by address, without trusted proxies. */
-  const byAddress = new Map<string, Set<Connection>>();
-  /** Concurrent requests through trusted proxies, by client: each counts as a connection. */
-  const proxied = new Map<string, number>();
   const turns = makeTurns();
   /** Bytes by connection, in the order in which they first held any. */
   const held = new Map<Connection, number>();
   let total = 0;
 
+  const count = (counts: (connection: Connection) => boolean): number => [...open.values()].filter(counts).length;
   const hold = (connection: Connection, bytes: number): void => {
     total += bytes - (held.get(connection) ?? 0);
     if (bytes === 0) held.delete(connection);
@@ -87,27 +85,11 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
   const remove = (connection: Connection): void => {
     hold(connection, 0);
     open.delete(connection.socket);
-    const others = byAddress.get(connection.address);
-    others?.delete(connection);
-    if (others?.size === 0) byAddress.delete(connection.address);
   };
   const cut = (connection: Connection, limit: keyof ServerLimits): void => {
     remove(connection);
     onLimit(limit, connection.client());
     connection.socket.resetAndDestroy();
-  };
-
-  /** Counts a request of a client of a trusted proxy until its answer is read. False at the client's limit. */
-  const enter = (client: string, { response }: Exchange): boolean => {
-    const count = proxied.get(client) ?? 0;
-    if (count >= limits.connectionsPerAddress) return false;
-    proxied.set(client, count + 1);
-    response.once("close", () => {
-      const left = (proxied.get(client) ?? 1) - 1;
-      if (left === 0) proxied.delete(client);
-      else proxied.set(client, left);
-    });
-    return true;
   };
 
   const connectionOn = (socket: Socket, address: string, isProxy: boolean): Connection => {
@@ -116,24 +98,29 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
     let isBusy = false;
     let timer: NodeJS.Timeout | undefined;
     const holdAll = (): void => {
-      const bytes = waiting.reduce((sum, [{ request }]) => sum + bytesOf(request), socket.writableLength);
-      hold(connection, socket.destroyed ? 0 : bytes);
+      hold(
+        connection,
+        waiting.reduce((sum, [{ request }]) => sum + bytesOf(request), socket.writableLength),
+      );
     };
     const next = (): void => {
       clearTimeout(timer);
+      if (socket.destroyed) return;
       isBusy = false;
       if (isProxy) {
         client = address;
         // After those that became idle earlier.
-        if (open.delete(socket)) open.set(socket, connection);
+        open.delete(socket);
+        open.set(socket, connection);
       }
       const [, start] = waiting.shift() ?? [];
-      if (held.has(connection)) holdAll();
+      holdAll();
       start?.();
     };
     const connection: Connection = {
       address,
       client: () => client,
+      isProxy,
       socket,
       isIdle: () => !isBusy,
       take: (exchange, onTurn) => {
@@ -142,7 +129,8 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
           isBusy = true;
           exchange.response.once("close", next);
           if (isProxy) client = countedAddress(exchange.head.address);
-          if (isProxy && !enter(client, exchange)) {
+          // Each request through a trusted proxy counts as a connection of its client, this one too.
+          if (isProxy && count((of) => !of.isIdle() && of.client() === client) > limits.connectionsPerAddress) {
             onLimit("connectionsPerAddress", client);
             onTurn("connectionsPerAddress");
             return;
@@ -165,27 +153,22 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
       sent: () => {
         // Almost always the system has accepted all bytes by now.
         if (socket.writableLength === 0) return;
-        clearTimeout(timer);
         timer = setTimeout(() => cut(connection, "responseTimeoutMs"), limits.responseTimeoutMs).unref();
         holdAll();
       },
     };
-    socket.once("close", () => {
-      clearTimeout(timer);
-      waiting.length = 0;
-      remove(connection);
-    });
+    socket.once("close", () => remove(connection));
     return connection;
   };
 
   /**
-   * The connection that a new one of a client with `count` others may replace: the oldest idle one of the busiest client.
+   * The connection that a new one of a client with so many others may replace: the oldest idle one of the busiest client.
    * Idle connections of a trusted proxy count as the proxy's.
    */
-  const replaceable = (count: number): Connection | undefined => {
+  const replaceable = (others: number): Connection | undefined => {
     const byClient = Map.groupBy(open.values(), ({ client }) => client());
     const [most = []] = [...byClient.values()].toSorted((a, b) => b.length - a.length);
-    return most.length <= count + 1 ? undefined : (most.find(({ isIdle }) => isIdle()) ?? most[0]);
+    return most.length <= others + 1 ? undefined : (most.find(({ isIdle }) => isIdle()) ?? most[0]);
   };
 
   return {
@@ -193,13 +176,13 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
     add: (socket) => {
       turns.arrived();
       const address = countedAddress(socket.remoteAddress);
-      const counted = !isTrusted(socket.remoteAddress);
-      const others = byAddress.get(address)?.size ?? 0;
+      const isProxy = isTrusted(socket.remoteAddress);
+      const others = count((other) => !other.isProxy && other.address === address);
       const refuse = (limit: keyof ServerLimits): void => {
         onLimit(limit, address);
         socket.destroy();
       };
-      if (counted && others >= limits.connectionsPerAddress) {
+      if (!isProxy && others >= limits.connectionsPerAddress) {
         refuse("connectionsPerAddress");
         return;
       }
@@ -211,9 +194,7 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
         }
         cut(replaced, "connections");
       }
-      const connection = connectionOn(socket, address, !counted);
-      open.set(socket, connection);
-      if (counted) byAddress.set(address, (byAddress.get(address) ?? new Set()).add(connection));
+      open.set(socket, connectionOn(socket, address, isProxy));
     },
   };
 };
@@ -295,15 +276,15 @@ const makeTurns = (): Turns => {
 const bytesOf = (request: IncomingMessage): number =>
   request.rawHeaders.reduce((sum, text) => sum + text.length, waitingRequestBytes + `${request.url}`.length);
 
+/** Connections of a client with their bytes, the oldest first. */
+type Held = ReadonlyArray<readonly [connection: Connection, bytes: number]>;
+
+const sumOf = (of: Held): number => of.reduce((sum, [, bytes]) => sum + bytes, 0);
+
 /** The oldest connection of the client that holds most: clients that read their answers hold next to nothing. */
 const greediest = (held: ReadonlyMap<Connection, number>): Connection => {
-  const byClient = new Map<string, { bytes: number; readonly oldest: Connection }>();
-  for (const [connection, bytes] of held) {
-    const client = connection.client();
-    const known = byClient.get(client);
-    if (known === undefined) byClient.set(client, { bytes, oldest: connection });
-    else known.bytes += bytes;
-  }
-  const [most] = [...byClient.values()].toSorted((a, b) => b.bytes - a.bytes);
-  return (most as { readonly oldest: Connection }).oldest;
+  const byClient = Map.groupBy(held, ([connection]) => connection.client());
+  const [most = []] = [...byClient.values()].toSorted((a, b) => sumOf(b) - sumOf(a));
+  const [[oldest] = []] = most;
+  return oldest as Connection;
 };

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { expect, onTestFinished, test, vi } from "vitest";
@@ -427,16 +428,47 @@ test("unread answers and waiting requests hold so many bytes; then the client wi
   await expect.poll(() => more.got().length).toBeGreaterThan(8_000_000);
 });
 
+/** Stops the timers of this process; connections go on. To be called after the server is started, which ends with real ones. */
+const stopTimers = (): void => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
+  onTestFinished(() => void vi.useRealTimers());
+};
+
+/** Waits for a value. Other than `expect.poll` it leaves stopped timers where they are. */
+const until = async <A>(value: () => A, expected: A): Promise<void> => {
+  for (let time = 0; time < 2_000 && value() !== expected; time++) await wait(1);
+  expect(value()).toBe(expected);
+};
+
+const timersAre = (count: number): Promise<void> => until(vi.getTimerCount, count);
+
 test("an answer that its client does not read in time closes the connection", async () => {
-  const { port, reached } = await observedServer(answering({ body: "x".repeat(8_000_000) }), {
+  const { port, reached, count } = await observedServer(answering({ body: "x".repeat(8_000_000) }), {
     limits: { responseTimeoutMs: 200 },
   });
-  const { socket, closed } = await connection(port);
-  socket.pause();
-  socket.write(request());
-  await expect.poll(() => reached, { timeout: 5_000 }).toEqual(["responseTimeoutMs 127.0.0.1"]);
+  stopTimers();
+  const asked = async () => {
+    const { socket, closed } = await connection(port);
+    socket.pause();
+    socket.write(request());
+    await timersAre(1);
+    return { socket, closed };
+  };
+  const { socket: reading } = await asked();
+  vi.advanceTimersByTime(199);
+  reading.resume();
+  await timersAre(0);
+  const { socket: leaving } = await asked();
+  leaving.resetAndDestroy();
+  await timersAre(0);
+  const { socket, closed } = await asked();
+  vi.advanceTimersByTime(199);
+  expect([reached, count.dropped]).toEqual([[], 1]);
+  vi.advanceTimersByTime(1);
+  expect(reached).toEqual(["responseTimeoutMs 127.0.0.1"]);
   socket.resume();
   await closed;
+  await until(() => count.dropped, 2);
 });
 
 const of = (client: string, path: string): string => request(path, `X-Forwarded-For: ${client}\r\n`);
@@ -460,4 +492,400 @@ test("a client of a trusted proxy has so many requests at once, over whatever co
   await expect.poll(() => a?.got()).toMatch(/here$/);
   c?.socket.write(of("192.0.2.1", "/c"));
   await expect.poll(() => taken).toEqual(["/a", "/b", "/d", "/c"]);
+});
+
+/** A server whose time passes in its handler only, and whose rounds of the event loop follow when they are told to. */
+const inRounds = async (options: Options = {}) => {
+  const clock = { nowMs: 0, costMs: 0 };
+  const taken: Array<string> = [];
+  const { port, count } = await observedServer((given) => {
+    taken.push(given.head.target.slice(1));
+    clock.nowMs += clock.costMs;
+    return ok(given);
+  }, options);
+  vi.useFakeTimers({ toFake: ["setImmediate"] });
+  const now = vi.spyOn(performance, "now").mockImplementation(() => clock.nowMs);
+  onTestFinished(() => {
+    now.mockRestore();
+    vi.useRealTimers();
+  });
+  const arrive = async (address?: string) => {
+    const { connected } = count;
+    const { socket } = await connection(port, address);
+    await until(() => count.connected, connected + 1);
+    return socket;
+  };
+  return {
+    clock,
+    arrive,
+    /** Sends requests, each over a connection of its own, until all have been read. */
+    send: async (address: string, ...requests: ReadonlyArray<string>) => {
+      for (const path of requests) {
+        const socket = await arrive(address);
+        await new Promise((sent) => void socket.write(request(`/${path}`), sent));
+      }
+      await exchange(port, "no HTTP\r\n\r\n");
+    },
+    round: (): string => {
+      vi.advanceTimersToNextTimer();
+      return taken.splice(0).join(" ");
+    },
+    taken: (): string => taken.splice(0).join(" "),
+    isOver: (): boolean => vi.getTimerCount() === 0,
+  };
+};
+
+const numbered = (name: string, count: number): ReadonlyArray<string> =>
+  Array.from({ length: count }, (_, index) => `${name}${index + 1}`);
+
+test("requests of an address are answered a few in a round, twice as many in the next one, and others' in between", async () => {
+  const { send, round, taken, isOver } = await inRounds();
+  await send("127.0.0.2", "first");
+  expect(taken()).toBe("first");
+  await send("127.0.0.2", ...numbered("a", 24));
+  await send("127.0.0.3", "b1", "b2");
+  await send("127.0.0.4", "c1");
+  expect(taken()).toBe("");
+  expect([round(), round(), round(), round(), round()]).toEqual([
+    "a1 b1",
+    "c1 a2 b2 a3",
+    "a4 a5 a6 a7 a8 a9 a10 a11",
+    "a12 a13 a14 a15 a16 a17 a18 a19",
+    "a20 a21 a22 a23 a24",
+  ]);
+  expect([round(), isOver()]).toEqual(["", true]);
+  await send("127.0.0.2", "next");
+  expect(taken()).toBe("next");
+});
+
+test("after a round of two milliseconds the next one answers one request, and connections are accepted for as long first", async () => {
+  const { clock, send, arrive, round } = await inRounds();
+  await send("127.0.0.2", "first", ...numbered("a", 20));
+  expect([round(), round()]).toEqual(["first a1 a2", "a3 a4 a5 a6"]);
+  clock.costMs = 0.25;
+  expect(round()).toBe("a7 a8 a9 a10 a11 a12 a13 a14");
+  clock.costMs = 3;
+  // The connections from before, and then nobody.
+  expect([round(), round()]).toEqual(["", "a15"]);
+  for (const ms of [2, 1]) {
+    await arrive();
+    expect(round()).toBe("");
+    clock.nowMs += ms;
+  }
+  await arrive();
+  expect(round()).toBe("a16");
+  clock.costMs = 1.5;
+  expect([round(), round(), round(), round(), round()]).toEqual(["", "a17", "a18 a19", "a20", ""]);
+});
+
+test("of an address whose connections were taken one more is accepted when one ends, and no other", async () => {
+  const { port, count, reached } = await observedServer(ok, { limits: { connectionsPerAddress: 3 } });
+  const [first] = await Promise.all([1, 2, 3].map(() => connection(port)));
+  first?.socket.destroy();
+  await expect.poll(() => count.disconnected).toBe(1);
+  const { socket } = await connection(port);
+  await expect.poll(() => count.connected).toBe(4);
+  expect(await (await connection(port)).closed).toBe("");
+  expect([reached, socket.destroyed]).toEqual([["connectionsPerAddress 127.0.0.1"], false]);
+});
+
+test("when none of an address with most is idle, its oldest connection makes room", async () => {
+  const { handler, taken } = held();
+  const { port, reached } = await observedServer(handler, { limits: { connections: 2 } });
+  const busy = [];
+  for (const path of ["/1", "/2"]) {
+    const one = await connection(port, "127.0.0.2");
+    one.socket.write(request(path));
+    await expect.poll(() => taken.at(-1)).toBe(path);
+    busy.push(one);
+  }
+  await connection(port, "127.0.0.3");
+  await busy[0]?.closed;
+  expect([reached, busy[1]?.socket.destroyed]).toEqual([["connections 127.0.0.2"], false]);
+});
+
+test("of a trusted proxy the connection that has been idle for longest makes room", async () => {
+  const limits = { connections: 3, pipelinedRequests: 0 };
+  const { handler, taken, release } = held();
+  const { port, reached, count } = await observedServer(handler, { limits, trustedProxies: ["127.0.0.1"] });
+  const open = async () => {
+    const { connected } = count;
+    const opened = await connection(port);
+    await expect.poll(() => count.connected).toBe(connected + 1);
+    return opened;
+  };
+  const [a, b, c] = [await open(), await open(), await open()];
+  a.socket.write(of("192.0.2.1", "/a"));
+  await expect.poll(() => taken).toEqual(["/a"]);
+  release();
+  await expect.poll(() => a.got()).toMatch(/here$/);
+  await open();
+  expect([await b.closed, c.socket.destroyed]).toEqual(["", false]);
+  await open();
+  expect([await c.closed, a.socket.destroyed]).toEqual(["", false]);
+  expect(reached).toEqual(["connections 127.0.0.1", "connections 127.0.0.1"]);
+  a.socket.write(of("192.0.2.1", "/a") + of("192.0.2.1", "/b"));
+  await a.closed;
+  // Its place is free.
+  await open();
+  expect(reached.slice(2)).toEqual(["pipelinedRequests 192.0.2.1"]);
+});
+
+test("a waiting request holds 4 KiB, its target and its fields, until it is answered", async () => {
+  const size = 4_096 + "/1".length + "Hostx".length;
+  const { handler, release, taken } = held();
+  const { port, reached } = await observedServer(handler, { limits: { bytesInFlight: 2 * size } });
+  const three = ["/1", "/2", "/3"];
+  const { socket, got } = await connection(port);
+  socket.write(three.map((path) => request(path)).join(""));
+  for (const path of three) {
+    await expect.poll(() => taken.at(-1)).toBe(path);
+    release();
+  }
+  await expect.poll(() => got().match(/200 OK/g)?.length).toBe(3);
+  const full = await connection(port);
+  full.socket.write(three.map((path) => request(path)).join(""));
+  await exchange(port, "no HTTP\r\n\r\n");
+  expect(reached).toEqual([]);
+  socket.write(request("/4") + request("/5"));
+  await full.closed;
+  expect([reached, socket.destroyed]).toEqual([["bytesInFlight 127.0.0.1"], false]);
+});
+
+test("who is cut is the client that holds most over all of its connections, on the one that has held for longest", async () => {
+  const size = 4_096 + "/1".length + "Hostx".length;
+  const { handler, release, taken } = held();
+  const { port, reached } = await observedServer(handler, { limits: { bytesInFlight: 3 * size + 999 } });
+  const queue = async ({ socket }: Awaited<ReturnType<typeof connection>>, path = "/1") => {
+    const { length } = taken;
+    socket.write(request("/1") + request(path));
+    await expect.poll(() => taken.length).toBe(length + 1);
+  };
+  const [a, b] = [await connection(port, "127.0.0.2"), await connection(port, "127.0.0.2")];
+  const other = await connection(port, "127.0.0.3");
+  await queue(a);
+  release();
+  await expect.poll(() => taken.length).toBe(2);
+  release();
+  await expect.poll(() => a.got().match(/200 OK/g)?.length).toBe(2);
+  await queue(other, `/1${"x".repeat(1_000)}`);
+  await queue(b);
+  expect(reached).toEqual([]);
+  await queue(a);
+  await b.closed;
+  expect(reached).toEqual(["bytesInFlight 127.0.0.2"]);
+  expect([a, other].map(({ socket }) => socket.destroyed)).toEqual([false, false]);
+});
+
+const post = (fields: string, body = ""): string => `POST / HTTP/1.1\r\nHost: x\r\n${fields}\r\n${body}`;
+
+const authorized = "Authorization: x\r\n";
+
+test.for<[string, number, number, string]>([
+  ["", 100, 200, "anonymousTimeoutMs 127.0.0.1"],
+  ["", 200, 200, "requestTimeoutMs 127.0.0.1"],
+  ["", 300, 200, "requestTimeoutMs 127.0.0.1"],
+  [authorized, 100, 200, "requestTimeoutMs 127.0.0.1"],
+  [`${authorized}X-Forwarded-For: 192.0.2.1\r\n`, 100, 200, "requestTimeoutMs 192.0.2.1"],
+])(
+  "with %j a body has %i ms, or those of any request: %i",
+  async ([fields, anonymousTimeoutMs, requestTimeoutMs, limit]) => {
+    let taken: IncomingMessage | undefined;
+    const { port, reached, refused } = await observedServer(
+      async (given) => {
+        taken = given.request;
+        await given.head.body(100).catch(() => undefined);
+        return ok(given);
+      },
+      { limits: { anonymousTimeoutMs, requestTimeoutMs }, trustedProxies: ["127.0.0.1"] },
+    );
+    stopTimers();
+    const { socket, closed } = await connection(port);
+    const head = post(`${fields}Content-Length: 5\r\n`);
+    socket.write(head);
+    await timersAre(1);
+    socket.write("abc");
+    await until(() => taken?.socket.bytesRead, head.length + 3);
+    const timeoutMs = limit.startsWith("anonymous") ? anonymousTimeoutMs : requestTimeoutMs;
+    vi.advanceTimersByTime(timeoutMs - 1);
+    expect(reached).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(reached).toEqual([limit]);
+    expect(await closed).toMatch(/^HTTP\/1\.1 408 [^]*the request did not arrive in time/);
+    expect(refused).toEqual([[408, expect.any(String), "127.0.0.1"]]);
+    expect(vi.getTimerCount()).toBe(0);
+  },
+);
+
+/** Reads a body as a stream. */
+const streamed =
+  (onPart: (part: Uint8Array) => void): Handler =>
+  async (given) => {
+    try {
+      for await (const part of given.head.chunks(100)) onPart(part);
+    } catch {
+      // Its client is told by the server.
+    }
+    return ok(given);
+  };
+
+test("a body that is streamed has that time for the next bytes of it", async () => {
+  let text = "";
+  const { port, reached } = await observedServer(
+    streamed((part) => (text += Buffer.from(part).toString())),
+    { limits: { requestTimeoutMs: 200 } },
+  );
+  stopTimers();
+  const { socket, closed } = await connection(port);
+  socket.write(post(`${authorized}Content-Length: 5\r\n`));
+  await timersAre(1);
+  for (const sent of ["a", "ab", "abc"]) {
+    socket.write(sent.slice(-1));
+    await until(() => text, sent);
+    vi.advanceTimersByTime(200);
+  }
+  expect(reached).toEqual([]);
+  vi.advanceTimersByTime(200);
+  expect(reached).toEqual(["requestTimeoutMs 127.0.0.1"]);
+  expect(await closed).toMatch(/^HTTP\/1\.1 408 /);
+});
+
+test("who has an answer gets no second one when the rest of the body is late, and who has sent it all may wait", async () => {
+  const { port, reached } = await observedServer(ok, { limits: { requestTimeoutMs: 200 } });
+  const { handler, taken, release } = held();
+  const waiting = await observedServer(handler, { limits: { requestTimeoutMs: 200 } });
+  stopTimers();
+  const { socket, closed, got } = await connection(port);
+  socket.write(post(`${authorized}Content-Length: 5\r\n`, "abc"));
+  await until(() => got().endsWith("here"), true);
+  vi.advanceTimersByTime(200);
+  expect((await closed).match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 200"]);
+  expect(reached).toEqual(["requestTimeoutMs 127.0.0.1"]);
+  const whole = await connection(waiting.port);
+  whole.socket.write(post(`${authorized}${last}Content-Length: 3\r\n`, "abc"));
+  await until(() => taken.length, 1);
+  vi.advanceTimersByTime(400);
+  release();
+  expect(await whole.closed).toMatch(/^HTTP\/1\.1 200 /);
+  expect(waiting.reached).toEqual([]);
+});
+
+test.for<[string, string, number]>([
+  ["", "", 0],
+  ["Content-Length: 0\r\n", "", 0],
+  ["Content-Length: 1\r\n", "x", 1],
+  ["Transfer-Encoding: chunked\r\n", "0\r\n\r\n", 1],
+])("a request with %j has a body that is waited for, or none", async ([fields, body, count]) => {
+  const counts: Array<number> = [];
+  const { port } = await observedServer(async (given) => {
+    counts.push(vi.getTimerCount());
+    return ok(given);
+  });
+  stopTimers();
+  expect(await exchange(port, post(`${fields}${last}`, body))).toMatch(/^HTTP\/1\.1 200 /);
+  expect(counts).toEqual([count]);
+  await timersAre(0);
+});
+
+const reading: Handler = async (given) => {
+  await given.head.body(100);
+  return ok(given);
+};
+
+test.for<[string, Handler, string, RegExp]>([
+  [
+    "asks for it",
+    reading,
+    "Expect: 100-continue\r\n",
+    /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 (?![^]*Connection: close)/,
+  ],
+  ["does not ask", ok, "Expect: 100-continue\r\n", /^HTTP\/1\.1 200 [^]*\r\nConnection: close\r\n/],
+  ["reads it", reading, "Expect: something\r\n", /^HTTP\/1\.1 200 (?![^]*Connection: close)/],
+  ["does not read it", ok, "", /^HTTP\/1\.1 200 (?![^]*Connection: close)/],
+])("a handler that %s gets the body of a client with %j", async ([, handler, fields, expected]) => {
+  const { port } = await observedServer(handler);
+  const { socket, got } = await connection(port);
+  socket.write(post(`${fields}Content-Length: 3\r\n`));
+  if (expected.source.includes("100 Continue")) await until(() => got().includes("100 Continue"), true);
+  if (handler === reading) socket.write("abc");
+  await expect.poll(got).toMatch(/here$/);
+  expect(got()).toMatch(expected);
+});
+
+test("of a body that nobody reads a mebibyte is taken after the answer; then the connection ends within a second", async () => {
+  let taken: IncomingMessage | undefined;
+  const { port } = await observedServer(async (given) => {
+    taken = given.request;
+    return ok(given);
+  });
+  stopTimers();
+  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  onTestFinished(() => void socket.destroy());
+  socket.on("error", () => undefined);
+  let [text, isEnded] = ["", false];
+  socket.on("data", (chunk: Buffer) => (text += chunk.toString()));
+  socket.once("end", () => (isEnded = true));
+  const head = post("Content-Length: 90000000\r\n");
+  socket.write(head);
+  await until(() => text.endsWith("here"), true);
+  socket.write("x".repeat(1_024 * 1_024));
+  await until(() => taken?.socket.bytesRead, head.length + 1_024 * 1_024);
+  await exchange(port, "no HTTP\r\n\r\n");
+  expect([isEnded, vi.getTimerCount()]).toEqual([false, 1]);
+  socket.write("x");
+  await until(() => isEnded, true);
+  vi.advanceTimersByTime(999);
+  expect(taken?.socket.destroyed).toBe(false);
+  vi.advanceTimersByTime(1);
+  expect(taken?.socket.destroyed).toBe(true);
+});
+
+test("who is refused and resets the connection ends no process", async () => {
+  const { port, count } = await observedServer(ok);
+  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  socket.write("CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n");
+  await new Promise((resolve) => void socket.once("data", resolve));
+  socket.resetAndDestroy();
+  await expect.poll(() => count.disconnected).toBe(1);
+});
+
+test("a port in use is an error, and a server that has stopped waits for nothing", async () => {
+  const { server, port } = await observedServer(ok, { limits: { drainMs: 60_000 } });
+  await expect(startServer({ host: "127.0.0.1", port, limits })).rejects.toMatchObject({ code: "EADDRINUSE" });
+  stopTimers();
+  await server.stop();
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test.for([65_535, 65_536])("a text of %i bytes is in memory once", async (length) => {
+  const written: Array<unknown> = [];
+  const { port } = await observedServer(async (given) => {
+    const end = vi.spyOn(given.response, "end");
+    given.response.once("finish", () => written.push(...end.mock.calls.map(([body]) => typeof body)));
+    return answering({ body: "x".repeat(length) })(given);
+  });
+  expect((await exchange(port, request("/", last))).match(/x+$/)?.[0]).toHaveLength(length);
+  expect(written).toEqual([length < 65_536 ? "string" : "object"]);
+});
+
+/** An upload of 12 bytes that takes 2.4 s. */
+const upload = async (uploadTimeoutMs: number): Promise<string> => {
+  const limits = { headersTimeoutMs: 300, requestTimeoutMs: 600, uploadTimeoutMs };
+  const { port } = await observedServer(
+    streamed(() => undefined),
+    { limits },
+  );
+  const { socket, closed } = await connection(port);
+  socket.write(post(`${authorized}${last}Content-Length: 12\r\n`));
+  for (let sent = 0; sent < 12 && !socket.destroyed; sent++) {
+    socket.write("x");
+    await wait(200);
+  }
+  return closed;
+};
+
+test("an upload takes as long as an upload may, whatever the limits of other requests", async () => {
+  const [long, short] = await Promise.all([upload(60_000), upload(300)]);
+  expect(long).toMatch(/^HTTP\/1\.1 200 /);
+  expect(short).toMatch(/^HTTP\/1\.1 408 /);
 });

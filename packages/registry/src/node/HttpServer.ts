@@ -1,5 +1,6 @@
 // HTTP server with limits and draining.
-import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { once } from "node:events";
+import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
@@ -62,7 +63,7 @@ export const startServer = async ({
   trustedProxies = [],
   onLimit = () => {},
   observer,
-  endsWithClient = false,
+  endsWithClient,
 }: ServerOptions): Promise<RunningServer> => {
   const isTrusted = makeAddressList(trustedProxies);
   const connections = makeConnections({ limits, isTrusted, onLimit });
@@ -78,7 +79,6 @@ export const startServer = async ({
     connectionsCheckingInterval: 1_000,
     // A request without Host is answered with a Status like any other, not with Node's own page.
     requireHostHeader: false,
-    noDelay: true,
   });
   Object.assign(server, { httpAllowHalfOpen: !endsWithClient });
   server.on("connection", (socket: Socket) => {
@@ -138,7 +138,8 @@ export const startServer = async ({
     if (incoming !== undefined && answered.has(incoming)) socket.destroy();
     else refuseRaw(socket, clientErrorOf(error), observer);
   });
-  await listening(server, host, port);
+  server.listen({ host, port, backlog: 1_024 });
+  await once(server, "listening");
   return {
     host,
     port: (server.address() as AddressInfo).port,
@@ -151,7 +152,7 @@ export const startServer = async ({
       if (draining) return;
       draining = true;
       // A load balancer sees /readyz fail, and sends nothing more, before the port is closed.
-      if (limits.drainDelayMs > 0) await wait(limits.drainDelayMs);
+      await wait(limits.drainDelayMs);
       // Requests that still wait for a handler are not answered any more.
       given.resolve(hangUp);
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -166,15 +167,6 @@ const hangUp: Handler = async ({ request }) => {
   request.socket.destroy();
   return "unanswered";
 };
-
-const listening = (server: Server, host: string, port: number): Promise<void> =>
-  new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ host, port, backlog: 1_024 }, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
 
 /** Pieces of a body that may have any length, and the least bytes of the average one beyond: each is an object with its costs. */
 const freePieces = 512;
@@ -255,11 +247,9 @@ const boundUnread = (request: IncomingMessage): void => {
   const most = socket.bytesRead + maxUnreadBytes;
   const onData = (): void => {
     if (socket.bytesRead <= most) return;
-    request.off("data", onData);
     request.pause();
     socket.end();
-    const late = setTimeout(() => socket.destroy(), lingerMs);
-    socket.once("close", () => clearTimeout(late));
+    setTimeout(() => socket.destroy(), lingerMs).unref();
   };
   request.on("data", onData);
 };
@@ -372,7 +362,7 @@ const clientErrorOf = ({ code = "" }: ClientError): RawRefusal =>
 const refuseRaw = (socket: Duplex, [status, code, message]: RawRefusal, observer: ServerObserver | undefined): void => {
   // Node listens no more, and a reset without a listener would end the process.
   socket.on("error", () => socket.destroy());
-  if (!socket.writable || (socket as Socket).bytesWritten === undefined) {
+  if (!socket.writable) {
     socket.destroy();
     return;
   }

@@ -1,9 +1,9 @@
-import { existsSync, mkdtempSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { afterAll, expect, onTestFinished, test } from "vitest";
+import { afterAll, expect, onTestFinished, test, vi } from "vitest";
 import { DatabaseUnavailable } from "../api/SqlDriver.ts";
 import { isCorrupt, openSqlite, primaryCodeOf, type SqliteOptions } from "./SqliteFile.ts";
 
@@ -83,21 +83,70 @@ test("a write waits for another process, without stopping what else this one doe
   database.exec("CREATE TABLE t (a)");
   const other = new DatabaseSync(path);
   other.exec("BEGIN IMMEDIATE");
-  const written = port.write([{ sql: "INSERT INTO t VALUES (1) RETURNING a", values: [] }]);
-  await new Promise((resolve) => setImmediate(resolve));
+  let nowMs = 0;
+  const now = vi.spyOn(performance, "now").mockImplementation(() => nowMs);
+  const tries = vi.spyOn(database, "exec");
+  onTestFinished(() => now.mockRestore());
+  const triedAgain = async (): Promise<void> => {
+    const { length } = tries.mock.calls;
+    await expect.poll(() => tries.mock.calls.length).toBeGreaterThan(length + 2);
+  };
+  const begun = Date.now();
+  const write = () => port.write([{ sql: "INSERT INTO t VALUES (1) RETURNING a", values: [] }]);
+  const written = write();
+  nowMs = 10_000;
+  await triedAgain();
   other.exec("COMMIT");
   expect(await written).toEqual([[{ a: 1 }]]);
   expect(value(database, "busy_timeout")).toBe(10_000);
+  other.exec("BEGIN IMMEDIATE");
+  const late = write();
+  nowMs = 20_001;
+  await expect(late).rejects.toThrow(DatabaseUnavailable);
+  expect(Date.now() - begun).toBeLessThan(5_000);
   other.close();
 });
 
-test("many rows are written without a look at those they refer to, other rows never", () => {
-  const { database, bulkTransaction, transaction } = opened();
+test("a write that the disk or the file fails says that the database is unavailable, and any other what is wrong", async () => {
+  const { port, database } = opened();
+  database.function("fail", (code) => {
+    throw Object.assign(new Error("a failure"), { errcode: Number(code) + 256 });
+  });
+  const failed = async (code: number): Promise<boolean> => {
+    const error: unknown = await port
+      .write([{ sql: `SELECT fail(${code})`, values: [] }])
+      .catch((error: unknown) => error);
+    return error instanceof DatabaseUnavailable;
+  };
+  const codes = Array.from({ length: 28 }, (_, code) => code + 1).filter((code) => code !== 5);
+  expect((await Promise.all(codes.map(failed))).flatMap((is, index) => (is ? [codes[index]] : []))).toEqual([
+    8, 10, 11, 13, 14,
+  ]);
+});
+
+test("a statement is prepared once, and a database in memory is no file", async () => {
+  const { database, rows, port } = opened(":memory:");
+  const prepared = vi.spyOn(database, "prepare");
+  for (let time = 0; time < 3; time++) {
+    rows({ sql: "SELECT 1", values: [] });
+    await port.read([{ sql: "SELECT 2", values: [] }]);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const texts = prepared.mock.calls.map(([sql]) => sql);
+  expect(texts.toSorted()).toEqual(["BEGIN", "PRAGMA data_version", "ROLLBACK", "SELECT 1", "SELECT 2"]);
+  expect(existsSync(":memory:")).toBe(false);
+});
+
+test("many rows are written without a look at those they refer to, other rows never", async () => {
+  const { database, bulkTransaction, transaction, port } = opened();
   database.exec("CREATE TABLE p (a PRIMARY KEY); CREATE TABLE c (a REFERENCES p)");
   expect(bulkTransaction((run) => run.change("INSERT INTO c VALUES (1)"))).toBe(1);
   expect(() => transaction((run) => run("INSERT INTO c VALUES (1)"))).toThrow("FOREIGN KEY constraint failed");
   expect(() => bulkTransaction((run) => run("nonsense"))).toThrow("syntax error");
   expect(() => transaction((run) => run("INSERT INTO c VALUES (1)"))).toThrow("FOREIGN KEY constraint failed");
+  // Reads of the same turn keep nothing from it.
+  await port.read([{ sql: "SELECT 1", values: [] }]);
+  expect(bulkTransaction((run) => run.change("INSERT INTO c VALUES (2)"))).toBe(1);
 });
 
 test("a file that is read only is not written, and one that is missing not made", async () => {
@@ -112,11 +161,23 @@ test("a file that is read only is not written, and one that is missing not made"
   expect(existsSync(none)).toBe(false);
 });
 
+/** Whether this process has a file open, where the system tells. */
+const isOpen = (path: string): boolean =>
+  existsSync("/proc/self/fd") &&
+  readdirSync("/proc/self/fd").some((descriptor) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${descriptor}`) === path;
+    } catch {
+      return false;
+    }
+  });
+
 test("a file that is not a SQLite database is refused with an error that says so", async () => {
   expect(() => openSqlite(directory)).toThrow(`cannot use the database ${directory}: it is a directory`);
   const text = join(directory, "text");
   writeFileSync(text, "x".repeat(4_096));
   expect(() => openSqlite(text)).toThrow("file is not a database");
+  expect(isOpen(text)).toBe(false);
   const { port } = opened();
   const failed: unknown = await port.read([{ sql: "SELECT * FROM t", values: [] }]).catch((error: unknown) => error);
   expect(failed).toBeInstanceOf(DatabaseUnavailable);
@@ -131,9 +192,10 @@ test("a file that is not a SQLite database is refused with an error that says so
 });
 
 test("a file may be closed with reads under way", async () => {
-  const { port, close, database } = opened();
+  const { path, port, close, database } = opened();
   await port.read([{ sql: "SELECT 1", values: [] }]);
+  expect(isOpen(path)).toBe(process.platform === "linux");
   close();
-  expect(database.isOpen).toBe(false);
+  expect([database.isOpen, isOpen(path)]).toEqual([false, false]);
   await new Promise((resolve) => setImmediate(resolve));
 });

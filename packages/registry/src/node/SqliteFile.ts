@@ -81,7 +81,7 @@ export const openSqlite = (path: string, options: SqliteOptions = {}): SqliteFil
       database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`);
     });
   } catch (error) {
-    if (!existsSync(path) || !unwritableCodes.has(primaryCodeOf(error))) throw error;
+    if (!unwritableCodes.has(primaryCodeOf(error))) throw error;
     return openToRead(path);
   }
 };
@@ -121,8 +121,7 @@ const openToRead = (path: string): SqliteFile => {
     return open("read-only");
   } catch (error) {
     const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
-    if (!unwritableCodes.has(primaryCodeOf(error)) || !existsSync(path) || (log !== undefined && log.size > 0))
-      throw error;
+    if (!unwritableCodes.has(primaryCodeOf(error)) || (log !== undefined && log.size > 0)) throw error;
     return open("frozen");
   }
 };
@@ -175,12 +174,12 @@ const withStatements = (database: DatabaseSync, access: SqliteFile["access"]): S
     },
   );
   const rows = ({ sql, values }: Statement): ReadonlyArray<Row> => prepare(sql).all(...values);
-  /** Rolls back; a full disk has ended the transaction by itself. Errors of the rollback are ignored: the first one is thrown. */
+  /** A full disk has ended the transaction by itself. Errors of the rollback are ignored: the first one says more. */
   const rollBack = (): void => {
     try {
       if (database.isTransaction) prepare("ROLLBACK").run();
     } catch {
-      // The error that led here says more.
+      // The database may be closed, too.
     }
   };
   const within = <A>(begin: string, work: () => A): A => {
@@ -195,28 +194,22 @@ const withStatements = (database: DatabaseSync, access: SqliteFile["access"]): S
     }
   };
   const cache = makeRowCache();
-  let ending: NodeJS.Immediate | undefined;
-  let version = 0;
+  let isReading = false;
+  let version = Number.NaN;
   /** Reads of one turn of the event loop share a snapshot and its locks. */
   const snapshot = (): void => {
-    if (ending !== undefined) return;
+    if (isReading) return;
     prepare("BEGIN").run();
-    ending = setImmediate(endSnapshot);
+    isReading = true;
+    setImmediate(endSnapshot);
     // Changes when another connection has committed (https://sqlite.org/pragma.html#pragma_data_version).
     version = Number(prepare("PRAGMA data_version").get()?.["data_version"]);
   };
   const current: Snapshot = { rows, remembered: (key, make) => cache.made(key, version, make) };
-  /** Never throws: between requests nothing catches. A rollback suffices after reads. */
+  /** Never throws: between requests nothing catches. A rollback suffices after reads, and works after one of a damaged page. */
   const endSnapshot = (): void => {
-    if (ending === undefined) return;
-    clearImmediate(ending);
-    ending = undefined;
-    if (!database.isOpen || !database.isTransaction) return;
-    try {
-      prepare("COMMIT").run();
-    } catch {
-      rollBack();
-    }
+    isReading = false;
+    rollBack();
   };
   const transaction = <A>(work: (run: Run) => A): A => {
     endSnapshot();
@@ -244,8 +237,6 @@ const withStatements = (database: DatabaseSync, access: SqliteFile["access"]): S
             cache.rows(statement, version, () => rows(statement.faster?.(current) ?? statement)),
           );
         } catch (error) {
-          // SQLite refuses to commit after a read of a damaged page: the next read begins anew.
-          endSnapshot();
           throw new DatabaseUnavailable(error);
         }
       },
@@ -275,10 +266,6 @@ const withStatements = (database: DatabaseSync, access: SqliteFile["access"]): S
     rows,
     iterate: ({ sql, values }) => database.prepare(sql).iterate(...values),
     database,
-    close: () => {
-      endSnapshot();
-      prepared.clear();
-      database.close();
-    },
+    close: () => database.close(),
   };
 };
