@@ -220,9 +220,9 @@ const longRoundMs = 2;
 const makeTurns = (): Turns => {
   const waiting = new Map<string, Array<() => void>>();
   let isTaken = false;
-  let hasArrived = false;
+  let hasArrived: boolean | undefined;
   let tasksInRound = 1;
-  let startedMs = 0;
+  let startedMs = Number.NaN;
   let acceptingUntilMs: number | undefined;
   const begin = (): void => {
     isTaken = true;
@@ -279,7 +279,7 @@ const bytesOf = (request: IncomingMessage): number =>
 /** Connections of a client with their bytes, the oldest first. */
 type Held = ReadonlyArray<readonly [connection: Connection, bytes: number]>;
 
-const sumOf = (of: Held): number => of.reduce((sum, [, bytes]) => sum + bytes, 0);
+const sumOf = (of: Held): number => of.map(([, bytes]) => bytes).reduce((sum, bytes) => sum + bytes);
 
 /** The oldest connection of the client that holds most: clients that read their answers hold next to nothing. */
 const greediest = (held: ReadonlyMap<Connection, number>): Connection => {

@@ -252,8 +252,15 @@ const streaming = (pieces: number) => {
 
 test("a stream is sent whole, as fast as its client reads", async () => {
   const { stream } = streaming(100);
-  const { port } = await observedServer(answering({ stream }));
+  const listeners: Array<number> = [];
+  const { port } = await observedServer(async (given) => {
+    const count = () => listeners.push(given.response.listenerCount("drain"), given.response.listenerCount("close"));
+    count();
+    given.response.once("finish", count);
+    return answering({ stream })(given);
+  });
   const answer = await exchange(port, request("/", last));
+  expect(listeners.slice(2)).toEqual(listeners.slice(0, 2));
   expect(answer).toContain("\r\nContent-Length: 6553600\r\n");
   expect(answer.length - answer.indexOf("\r\n\r\n") - 4).toBe(6_553_600);
   // Each piece has its time, not all of them together.
@@ -591,7 +598,8 @@ test("of an address whose connections were taken one more is accepted when one e
 
 test("when none of an address with most is idle, its oldest connection makes room", async () => {
   const { handler, taken } = held();
-  const { port, reached } = await observedServer(handler, { limits: { connections: 2 } });
+  const { port, reached } = await observedServer(handler, { limits: { connections: 3 } });
+  await connection(port, "127.0.0.4");
   const busy = [];
   for (const path of ["/1", "/2"]) {
     const one = await connection(port, "127.0.0.2");
@@ -619,38 +627,43 @@ test("of a trusted proxy the connection that has been idle for longest makes roo
   await expect.poll(() => taken).toEqual(["/a"]);
   release();
   await expect.poll(() => a.got()).toMatch(/here$/);
-  await open();
+  const d = await open();
   expect([await b.closed, c.socket.destroyed]).toEqual(["", false]);
   await open();
   expect([await c.closed, a.socket.destroyed]).toEqual(["", false]);
-  expect(reached).toEqual(["connections 127.0.0.1", "connections 127.0.0.1"]);
-  a.socket.write(of("192.0.2.1", "/a") + of("192.0.2.1", "/b"));
+  await open();
   await a.closed;
+  expect([reached, d.socket.destroyed]).toEqual([Array(3).fill("connections 127.0.0.1"), false]);
+  d.socket.write(of("192.0.2.1", "/d") + of("192.0.2.1", "/e"));
+  await d.closed;
   // Its place is free.
   await open();
-  expect(reached.slice(2)).toEqual(["pipelinedRequests 192.0.2.1"]);
+  expect(reached.slice(3)).toEqual(["pipelinedRequests 192.0.2.1"]);
 });
 
-test("a waiting request holds 4 KiB, its target and its fields, until it is answered", async () => {
-  const size = 4_096 + "/1".length + "Hostx".length;
-  const { handler, release, taken } = held();
-  const { port, reached } = await observedServer(handler, { limits: { bytesInFlight: 2 * size } });
-  const three = ["/1", "/2", "/3"];
-  const { socket, got } = await connection(port);
-  socket.write(three.map((path) => request(path)).join(""));
-  for (const path of three) {
-    await expect.poll(() => taken.at(-1)).toBe(path);
-    release();
-  }
-  await expect.poll(() => got().match(/200 OK/g)?.length).toBe(3);
-  const full = await connection(port);
-  full.socket.write(three.map((path) => request(path)).join(""));
-  await exchange(port, "no HTTP\r\n\r\n");
-  expect(reached).toEqual([]);
-  socket.write(request("/4") + request("/5"));
-  await full.closed;
-  expect([reached, socket.destroyed]).toEqual([["bytesInFlight 127.0.0.1"], false]);
-});
+test.for([
+  [0, []],
+  [1, ["bytesInFlight 127.0.0.1"]],
+] as const)(
+  "a waiting request holds 4 KiB, its target and its fields; of %i bytes less this reports %j",
+  async ([less, limit]) => {
+    const size = 4_096 + "/1".length + "Hostx".length;
+    const { handler, release, taken } = held();
+    const { port, reached } = await observedServer(handler, { limits: { bytesInFlight: 2 * size - less } });
+    const two = ["/1", "/2"];
+    const { socket, got } = await connection(port);
+    socket.write(two.map((path) => request(path)).join(""));
+    for (const path of two) {
+      await expect.poll(() => taken.at(-1)).toBe(path);
+      release();
+    }
+    await expect.poll(() => got().match(/200 OK/g)?.length).toBe(2);
+    (await connection(port)).socket.write(["/1", "/2", "/3"].map((path) => request(path)).join(""));
+    await expect.poll(() => taken).toHaveLength(3);
+    await exchange(port, "no HTTP\r\n\r\n");
+    expect(reached).toEqual(limit);
+  },
+);
 
 test("who is cut is the client that holds most over all of its connections, on the one that has held for longest", async () => {
   const size = 4_096 + "/1".length + "Hostx".length;
@@ -779,11 +792,13 @@ test.for<[string, string, number]>([
   const counts: Array<number> = [];
   const { port } = await observedServer(async (given) => {
     counts.push(vi.getTimerCount());
+    // An answer that the system has taken needs none.
+    given.response.once("finish", () => counts.push(vi.getTimerCount()));
     return ok(given);
   });
   stopTimers();
   expect(await exchange(port, post(`${fields}${last}`, body))).toMatch(/^HTTP\/1\.1 200 /);
-  expect(counts).toEqual([count]);
+  expect(counts).toEqual([count, count]);
   await timersAre(0);
 });
 
@@ -840,6 +855,22 @@ test("of a body that nobody reads a mebibyte is taken after the answer; then the
   expect(taken?.socket.destroyed).toBe(true);
 });
 
+test("a handler that has answered itself, or hung up, has ended its request", async () => {
+  const said = vi.spyOn(console, "error").mockReturnValue();
+  const { port } = await observedServer(async ({ head, response }) => {
+    if (head.target === "/gone") {
+      response.destroy();
+      return "unanswered";
+    }
+    response.end("mine");
+    return "faulted";
+  });
+  expect(await exchange(port, request("/", last))).toMatch(/^HTTP\/1\.1 200 [^]*mine$/);
+  expect(await exchange(port, request("/gone"))).toBe("");
+  expect(said).not.toHaveBeenCalled();
+  said.mockRestore();
+});
+
 test("who is refused and resets the connection ends no process", async () => {
   const { port, count } = await observedServer(ok);
   const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
@@ -868,10 +899,10 @@ test.for([65_535, 65_536])("a text of %i bytes is in memory once", async (length
   expect(written).toEqual([length < 65_536 ? "string" : "object"]);
 });
 
-/** An upload of 12 bytes that takes 2.4 s. */
-const upload = async (uploadTimeoutMs: number): Promise<string> => {
+/** An upload of 12 bytes that takes 2.4 s, as far as it gets, and what is reported. */
+const upload = async (uploadTimeoutMs: number): Promise<ReadonlyArray<string>> => {
   const limits = { headersTimeoutMs: 300, requestTimeoutMs: 600, uploadTimeoutMs };
-  const { port } = await observedServer(
+  const { port, reached } = await observedServer(
     streamed(() => undefined),
     { limits },
   );
@@ -881,11 +912,18 @@ const upload = async (uploadTimeoutMs: number): Promise<string> => {
     socket.write("x");
     await wait(200);
   }
-  return closed;
+  return [(await closed).slice(9, 12), ...reached];
 };
 
-test("an upload takes as long as an upload may, whatever the limits of other requests", async () => {
-  const [long, short] = await Promise.all([upload(60_000), upload(300)]);
-  expect(long).toMatch(/^HTTP\/1\.1 200 /);
-  expect(short).toMatch(/^HTTP\/1\.1 408 /);
+const halfARequest = async (): Promise<ReadonlyArray<string>> => {
+  const { port, reached } = await observedServer(ok, { limits: { headersTimeoutMs: 300 } });
+  return [(await exchange(port, "GET / HTTP/1.1\r\nHost: x\r\n")).slice(9, 12), ...reached];
+};
+
+test("an upload takes as long as an upload may, whatever the limits of other requests, and headers as long as they may", async () => {
+  expect(await Promise.all([upload(60_000), upload(300), halfARequest()])).toEqual([
+    ["200"],
+    ["408", "requestTimeoutMs 127.0.0.1"],
+    ["408", "headersTimeoutMs 127.0.0.1"],
+  ]);
 });

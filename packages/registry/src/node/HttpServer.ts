@@ -187,7 +187,7 @@ const watchBody = (request: IncomingMessage, timeoutMs: number, onRefused: (erro
     request.push = () => false;
     onRefused(Object.assign(new Error("too many pieces"), { code: "ERR_TOO_MANY_PIECES" }));
     request.socket.destroySoon();
-    return false;
+    return push(null);
   };
   let read = request.socket.bytesRead;
   const timer = setInterval(() => {
@@ -362,10 +362,7 @@ const clientErrorOf = ({ code = "" }: ClientError): RawRefusal =>
 const refuseRaw = (socket: Duplex, [status, code, message]: RawRefusal, observer: ServerObserver | undefined): void => {
   // Node listens no more, and a reset without a listener would end the process.
   socket.on("error", () => socket.destroy());
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
+  if (!socket.writable) return;
   const requestId = crypto.randomUUID();
   observer?.refused(status, requestId, (socket as Socket).remoteAddress);
   const body = statusBody(code, message, "json") as string;
