@@ -1,6 +1,4 @@
 // Entry of the single executable.
-import { printText } from "./terminal/PlainText.ts";
-import { version } from "./Version.ts";
 
 /** Of Node's module `node:sea`, which its types do not have yet. */
 interface Sea {
@@ -8,23 +6,19 @@ interface Sea {
   readonly getRawAsset: (name: string) => ArrayBuffer;
 }
 
-const argv = process.argv.slice(2);
-if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) printText(`${version}\n`);
-else {
-  const sea = process.getBuiltinModule("node:sea" as "node:module") as unknown as Sea;
-  const { Script } = process.getBuiltinModule("node:vm");
-  const script = new Script(sea.getAsset("main.js", "utf8"), {
-    filename: "bne",
-    // Of another Node it would be refused, and compiled anew.
-    cachedData: Buffer.from(sea.getRawAsset("main.cache")),
-  });
-  const load = script.runInThisContext() as (
-    require: NodeJS.Require,
-    exports: object,
-    file: string,
-    folder: string,
-  ) => void;
-  const exports: { main?: (argv: ReadonlyArray<string>) => Promise<void> } = {};
-  load(require, exports, "/bne", "/");
-  void exports.main?.(argv);
-}
+const sea = process.getBuiltinModule("node:sea" as "node:module") as unknown as Sea;
+const { Script } = process.getBuiltinModule("node:vm");
+const script = new Script(sea.getAsset("main.js", "utf8"), {
+  filename: "bne",
+  // Of another Node it would be refused, and compiled anew.
+  cachedData: Buffer.from(sea.getRawAsset("main.cache")),
+});
+const load = script.runInThisContext() as (
+  require: NodeJS.Require,
+  exports: object,
+  file: string,
+  folder: string,
+) => void;
+const loaded: { main?: (argv: ReadonlyArray<string>) => Promise<void> } = {};
+load(require, loaded, "/bne", "/");
+void loaded.main?.(process.argv.slice(2));

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { programOnTerminal } from "./Pty.ts";
 import { resultOf, type Result } from "@bytenite-engines/test-kit/process";
-import { as, bne, installed, makeHome, startBne } from "./Bne.ts";
+import { as, bne, installed, makeHome, startBne, writeUserFile } from "./Bne.ts";
 import { trial } from "./Trial.ts";
 
 const { registry, home } = await trial();
@@ -126,6 +126,11 @@ test("every shell's script is printed, and one that there is not is 2 with a sug
     expect({ shell, code }).toEqual({ shell, code: 0 });
     expect(stdout).toContain(`bne __complete ${shell}`.replace("bne", shell === "powershell" ? "bne" : "").trim());
   }
+  // A shell that starts wants it, whatever is wrong with the settings.
+  using broken = makeHome();
+  writeUserFile(broken, "{");
+  expect((await bne(broken, ["completion", "bash"])).code).toBe(0);
+  expect((await bne(broken, ["versions", "bash"])).code).toBe(2);
   const { code, stderr } = await bne(home, ["completion", "zhs"]);
   expect(code).toBe(2);
   expect(stderr).toContain("Did you mean zsh?");

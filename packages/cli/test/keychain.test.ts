@@ -52,11 +52,15 @@ test.skipIf(!hasKeyring)("with a keychain the secret is in it and in no file", a
   const bin = join(import.meta.dirname, "..", "bin", "bne.js");
   const script = `
     printf '\\n' | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1
+    printf local-bob | '${process.execPath}' '${bin}' auth login --no-verify --no-keychain --base-url ${registry.url}
     printf local-alice | '${process.execPath}' '${bin}' auth login --no-verify --base-url ${registry.url}
     '${process.execPath}' '${bin}' auth token
     '${process.execPath}' '${bin}' profile list -o ndjson
     '${process.execPath}' '${bin}' auth logout
     '${process.execPath}' '${bin}' auth token
+    echo '{"profiles":{"default":{"credentials":"keychain"}}}' > '${home.userFile}'
+    '${process.execPath}' '${bin}' auth token
+    '${process.execPath}' '${bin}' auth logout
   `;
   const { DBUS_SESSION_BUS_ADDRESS: _, ...env } = home.env;
   const { stdout, stderr } = spawnSync("dbus-run-session", ["--", "bash", "-c", script], {
@@ -64,10 +68,13 @@ test.skipIf(!hasKeyring)("with a keychain the secret is in it and in no file", a
     encoding: "utf8",
     cwd: home.path,
   });
-  expect(stderr).toContain("Stored in the keychain for profile default");
+  expect(stderr).toContain(
+    `Stored in the keychain for profile default, for ${new URL(registry.url).origin} only.\nForgot the credentials of profile default.\nbne: There are no credentials\n`,
+  );
+  expect(stderr).toContain("are in the keychain, which does not have them any more\n");
+  expect(stderr).toContain("The keychain did not remove the credentials of profile default");
   expect(stdout).toBe(
     `local-alice\n${JSON.stringify({ name: "default", current: true, baseUrl: registry.url, kind: "token", credentials: "keychain" })}\n`,
   );
-  expect(stderr).toContain("There are no credentials");
   expect(existsSync(join(dirname(home.userFile), "credentials.json"))).toBe(false);
 });

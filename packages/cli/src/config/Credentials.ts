@@ -135,10 +135,10 @@ export const loadSecret = async (
     );
   if (place === "keychain") {
     const answer = await askKeychain({ action: "get", account: profileName });
-    const secret = answer?.secret === undefined ? undefined : parseSecret(answer.secret);
+    const secret = parseSecret(answer?.secret ?? "");
     if (secret !== undefined) return { secret, place, where: "the keychain" };
     throw new UsageError(
-      `The credentials of profile ${profileName} are in the keychain, which ${answer?.done === true ? "does not have them any more" : "does not answer"}`,
+      `The credentials of profile ${profileName} are in the keychain, which ${answer === undefined ? "does not answer" : "does not have them any more"}`,
       "Set BYTENITE_TOKEN, or log in again: bne auth login",
     );
   }
@@ -178,15 +178,16 @@ export type Removal = "removed" | "none" | "unanswered";
 /** Removes the secret of a profile. */
 export const removeSecret = async (settings: Settings, profileName: string): Promise<Removal> => {
   const place = settings.profiles[profileName]?.["credentials"];
-  const answer = place === "keychain" ? await askKeychain({ action: "remove", account: profileName }) : { done: false };
+  const inKeychain = place === "keychain";
+  const forgotten = inKeychain && (await askKeychain({ action: "remove", account: profileName }))?.done === true;
   const removed = await removeFromFile(credentialsFile(settings.userFile), profileName);
   if (place !== undefined)
     await changeConfig(settings.userFile, [
       [["profiles", profileName, "credentials"], undefined],
       [["profiles", profileName, "kind"], undefined],
     ]);
-  if (answer === undefined || (place === "keychain" && !answer.done)) return "unanswered";
-  return answer.done || removed ? "removed" : "none";
+  if (inKeychain && !forgotten) return "unanswered";
+  return forgotten || removed ? "removed" : "none";
 };
 
 const removeFromFile = async (path: string, profileName: string): Promise<boolean> => {

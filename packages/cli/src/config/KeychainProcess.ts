@@ -7,10 +7,10 @@ export type KeychainQuestion =
   | { readonly action: "get" | "remove"; readonly account: string }
   | { readonly action: "set"; readonly account: string; readonly secret: string };
 
-/** What comes back; `secret` only for `get`, when there is one. */
+/** What comes back, and nothing from a keychain that fails; `secret` only for `get`, null when there is none. */
 export interface KeychainAnswer {
   readonly done: boolean;
-  readonly secret?: string;
+  readonly secret?: string | null;
 }
 
 interface Entry {
@@ -29,10 +29,7 @@ const answer = (question: KeychainQuestion): KeychainAnswer => {
   const { Entry } = createRequire(import.meta.url)("@napi-rs/keyring") as Keyring;
   // Without this it would fall back to a kernel keyring that forgets at the next start of the machine.
   const entry = new Entry(service, question.account, { linux: { store: "secret-service" } });
-  if (question.action === "get") {
-    const secret = entry.getPassword();
-    return { done: true, ...(secret === null ? {} : { secret }) };
-  }
+  if (question.action === "get") return { done: true, secret: entry.getPassword() };
   if (question.action === "set") {
     entry.setPassword(question.secret);
     // Some keychains accept and forget.
@@ -41,9 +38,4 @@ const answer = (question: KeychainQuestion): KeychainAnswer => {
   return { done: entry.deletePassword() };
 };
 
-const question = JSON.parse(await text(process.stdin)) as KeychainQuestion;
-try {
-  process.stdout.write(JSON.stringify(answer(question)));
-} catch {
-  process.stdout.write(JSON.stringify({ done: false }));
-}
+process.stdout.write(JSON.stringify(answer(JSON.parse(await text(process.stdin)) as KeychainQuestion)));
