@@ -74,6 +74,8 @@ const serverOf = (count: number, total = count) => {
     const client = { list } as unknown as Parameters<typeof pagesOf>[0];
     for await (const page of pagesOf(client, params, new AbortController().signal, options)) {
       pages.push([page.pages, page.read]);
+      // Who uses the pages is slower than the server.
+      await new Promise(setImmediate);
       if (pages.length === most) break;
     }
     return pages;
@@ -123,6 +125,7 @@ test("the next page is asked for ahead while fewer engines were read, and given 
     expect([ahead, server.asked.length]).toEqual([ahead, requests]);
     expect(server.signals.at(-1)?.aborted).toBe(true);
   }
+  await expect(serverOf(200).read({ offset: 97 }, { ahead: Infinity })).rejects.toBe(failure);
   const server = serverOf(2);
   expect(await server.read({}, { ahead: Infinity })).toEqual([[1, 2]]);
   expect(server.asked).toHaveLength(1);

@@ -52,10 +52,7 @@ export async function* pagesOf(
   const ended = new AbortController();
   const either = AbortSignal.any([signal, ended.signal]);
   const ask = (read: number, limit: number | undefined): Promise<EngineListResponse> =>
-    client.list(
-      { ...params, offset: (params.offset ?? 0) + read, ...(limit === undefined ? {} : { limit }) },
-      { signal: either },
-    );
+    client.list({ ...params, offset: (params.offset ?? 0) + read, limit }, { signal: either });
   let limit = size;
   let read = 0;
   let next = ask(0, limit).catch((error: unknown) => {

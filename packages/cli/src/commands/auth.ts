@@ -87,7 +87,7 @@ const verify = async (invocation: Invocation, kind: SecretKind, secret: string, 
       await client.list({ limit: 1 }, { signal });
     }
   } catch (error) {
-    if (!isEngineError(error) || signal.aborted) throw error;
+    if (!isEngineError(error)) throw error;
     const { _tag } = error.reason;
     if (_tag === "PermissionDenied" && kind === "token") {
       notes.warn(`${host} answers 403: the token may not list engines, and whether it opens anything is not known`);
@@ -153,7 +153,7 @@ const isAccepted = async (invocation: Invocation): Promise<boolean | { readonly 
     await client.list({ limit: 1 }, { signal });
     return true;
   } catch (error) {
-    if (!isEngineError(error) || signal.aborted) throw error;
+    if (!isEngineError(error)) throw error;
     const { _tag } = error.reason;
     if (_tag === "Unauthenticated" || _tag === "CredentialsFailed") return false;
     return _tag === "PermissionDenied" ? true : { error };

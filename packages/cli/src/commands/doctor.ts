@@ -126,7 +126,7 @@ const schemaOf = async (
     );
     return evidence;
   } catch (error) {
-    if (!isEngineError(error) || signal.aborted) throw error;
+    if (!isEngineError(error)) throw error;
     report(found("schema", "failed", failureOf(error).message));
     return undefined;
   }

@@ -102,7 +102,7 @@ export const push = async (invocation: Invocation): Promise<number> => {
       tag,
       activate,
       signal,
-      ...(ifRevision === undefined ? {} : { ifRevision }),
+      ifRevision,
     });
     assertStored(engine, tag, hash);
   }

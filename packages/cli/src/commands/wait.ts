@@ -84,7 +84,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
   const lookAt = (tag: string): Promise<Look> => {
     const deadlineMs = Math.max(leastLookMs, Math.min(Number(settings.of("deadline").value), left()));
     const call = (): Promise<EngineMessage> => client.status(tag, { signal, deadlineMs });
-    return looked(invocation, condition.kind === "status" ? withTagHints(invocation, client, tag, call) : call());
+    return looked(condition.kind === "status" ? withTagHints(invocation, client, tag, call) : call());
   };
   const done = new Map<string, EngineMessage>();
   const last = new Map<string, Look>();
@@ -146,11 +146,10 @@ export const noteOnce = (notes: Notes, noted: Set<string>, message: string): voi
 };
 
 /** A transient failure is waited out; any other but a missing engine ends the wait. */
-const looked = async ({ signal }: Invocation, call: Promise<EngineMessage>): Promise<Look> => {
+const looked = async (call: Promise<EngineMessage>): Promise<Look> => {
   try {
     return { kind: "there", message: await call };
   } catch (error) {
-    if (signal.aborted) throw error;
     const cause = error instanceof HintedError ? error.cause : error;
     if (!isEngineError(cause)) throw error;
     if (cause.reason._tag === "NotFound") return { kind: "missing", error: error as Error };

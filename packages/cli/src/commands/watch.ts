@@ -55,7 +55,7 @@ async function* looks(invocation: Invocation, client: PromiseEngineClient): Asyn
       yield snapshot;
     } catch (error) {
       const passing = isEngineError(error) && exitCodeOf(error) === exitCodes.unavailable;
-      if (!passing || first || signal.aborted) throw error;
+      if (!passing || first) throw error;
       failure = error;
       // The last failure is the error that ends the watch.
       if (performance.now() - startedAt >= noteAfterMs && left() >= intervalMs + leastLookMs)

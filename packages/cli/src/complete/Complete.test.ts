@@ -101,6 +101,7 @@ test("what a command, a flag or a value takes next is offered", () => {
   expect(offered("help", "registry", "")).toContain("serve");
   expect(offered("help", "registry", "")).not.toContain("exit-codes");
   expect(offered("list", "-")).toEqual(expect.arrayContaining(["--limit", "--help"]));
+  expect(offered("list", "--l")).toContain("--limit");
   expect(offered("list", "-")).not.toContain("--yes");
   expect(offered("-")).toContain("--yes");
 });
@@ -126,6 +127,8 @@ test("a line is split as a shell splits it", () => {
     ["bne ", [""]],
     [`bne get "a b" 'c "d' e\\ f`, ["get", "a b", `c "d`, "e f"]],
     [`bne get a"b c"d`, ["get", "ab cd"]],
+    [`bne get "" ''`, ["get", "", ""]],
+    [`bne get "a\\" b`, ["get", "a\\", "b"]],
     [`bne get "open `, ["get", "open "]],
     ["bne get a\\", ["get", "a"]],
   ] as const) {

@@ -1,6 +1,6 @@
 // Shell completion: `bne __complete SHELL ...`.
 import type { Command, Completion, Flag } from "../parse/Command.ts";
-import { allFlags, commandAt, commands, flagsOf, groups, membersOf } from "../parse/CommandTable.ts";
+import { allFlags, commandAt, flagsOf, membersOf } from "../parse/CommandTable.ts";
 import { topicNames } from "../parse/Topics.ts";
 import { printText } from "../terminal/PlainText.ts";
 import { safeText } from "../terminal/SafeText.ts";
@@ -58,12 +58,11 @@ export const offer = (words: ReadonlyArray<string>): Offer => {
     return wordsOffer(flagsFor(found?.command).map(({ name, summary }) => ({ value: `--${name}`, summary })));
   }
   if (found === undefined) return wordsOffer(nextWords(positionals));
-  const members = found.rest.length === 0 && membersOf(positionals).length > 0 ? nextWords(positionals) : [];
   const wanted = found.command.positionals ?? [];
   const place = wanted[found.rest.length] ?? (wanted.at(-1)?.many === true ? wanted.at(-1) : undefined);
   if (place?.name === "COMMAND")
     return wordsOffer([...nextWords(found.rest), ...(found.rest.length === 0 ? topics : [])]);
-  return place === undefined ? wordsOffer(members) : valuesOf(place.completes, "");
+  return place === undefined ? wordsOffer(nextWords(positionals)) : valuesOf(place.completes, "");
 };
 
 const topics = topicNames.map((value) => ({ value, summary: "topic" }));
@@ -90,23 +89,13 @@ const read = (words: ReadonlyArray<string>): { positionals: ReadonlyArray<string
 };
 
 const nextWords = (words: ReadonlyArray<string>): ReadonlyArray<Candidate> => {
-  if (words.length > 0) {
-    const members = membersOf(words);
-    const next = new Set(members.map(({ path }) => path[words.length] ?? ""));
-    return [...next].map((value) => ({
-      value,
-      summary:
-        members.find(({ path }) => path.length === words.length + 1 && path.at(-1) === value)?.summary ??
-        members.flatMap(({ path }) => (path[words.length] === value ? [path[words.length + 1] ?? ""] : [])).join(", "),
-    }));
-  }
-  return [
-    ...commands.filter(({ path }) => path.length === 1).map(({ path, summary }) => ({ value: path[0] ?? "", summary })),
-    ...groups.map((group) => ({
-      value: group,
-      summary: [...new Set(membersOf([group]).map(({ path }) => path[1] ?? ""))].join(", "),
-    })),
-  ];
+  const members = membersOf(words);
+  const at = words.length;
+  return [...new Set(members.map(({ path }) => path[at] ?? ""))].map((value) => {
+    const below = members.filter(({ path }) => path[at] === value);
+    const own = below.find(({ path }) => path[at + 1] === undefined);
+    return { value, summary: own?.summary ?? [...new Set(below.map(({ path }) => path[at + 1] ?? ""))].join(", ") };
+  });
 };
 
 const valuesOf = (completion: Completion | undefined, prefix: string): Offer => {
@@ -116,24 +105,10 @@ const valuesOf = (completion: Completion | undefined, prefix: string): Offer => 
 };
 
 /** The words of a line behind `bne` as a shell splits it, the last one as far as it is typed. */
-export const splitLine = (line: string): ReadonlyArray<string> => {
-  const words: Array<string> = [];
-  let word = "";
-  let quote: string | undefined;
-  for (let index = 0; index < line.length; index++) {
-    const char = line[index] ?? "";
-    if (quote !== undefined) {
-      if (char === quote) quote = undefined;
-      else word += char;
-    } else if (char === '"' || char === "'") quote = char;
-    else if (char === "\\") word += line[++index] ?? "";
-    else if (char === " " || char === "\t") {
-      if (word !== "") words.push(word);
-      word = "";
-    } else word += char;
-  }
-  return [...words, word].slice(1);
-};
+export const splitLine = (line: string): ReadonlyArray<string> =>
+  [...line.matchAll(/[ \t]*((?:\\.?|"[^"]*"?|'[^']*'?|[^ \t"'\\])+)|[ \t]+$/gs)]
+    .slice(1)
+    .map(([, word = ""]) => word.replaceAll(/\\(.?)|"([^"]*)"?|'([^']*)'?/gs, "$1$2$3"));
 
 /** bash replaces only what stands behind the last break in a word, so what stands before it must not be repeated. */
 export const behindBreak = (value: string, current: string, breaks: string): string => {

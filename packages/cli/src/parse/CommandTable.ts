@@ -51,7 +51,7 @@ export const commandAt = (
 
 /** Groups: first words of commands that are not commands, such as `auth` and `registry`. */
 export const groups: ReadonlyArray<string> = [
-  ...new Set(commands.flatMap(({ path }) => (path.length > 1 && path[0] !== undefined ? [path[0]] : []))),
+  ...new Set(commands.flatMap(({ path: [group = "", member] }) => (member === undefined ? [] : [group]))),
 ];
 
 /** The commands below these words. */
