@@ -182,6 +182,13 @@ test("a debugger that SIGUSR1 opened while Node was starting is closed when it i
   expect(await registry.end("SIGTERM")).toBe(0);
 });
 
+test("a debugger that was asked for stays", async () => {
+  const registry = await serve(fresh(), { NODE_OPTIONS: "--inspect=127.0.0.1:0" });
+  const port = Number(/ws:\/\/127\.0\.0\.1:(\d+)\//.exec(registry.output.stderr)?.[1]);
+  expect((await fetch(`http://127.0.0.1:${port}/json/version`)).status).toBe(200);
+  expect(await registry.end("SIGTERM")).toBe(0);
+});
+
 test("the page of the API and its files are logged and counted like every answer", async () => {
   const log = join(directory, "docs.log");
   const registry = await serve([...fresh(), "--access-log", log]);

@@ -102,6 +102,8 @@ test.skipIf(process.platform !== "linux")(
     const main = join(import.meta.dirname, "../src/main.ts");
     const into = (line: string) => spawnSync("bash", ["-c", line, process.execPath, main], { encoding: "utf8" });
     const commands = ["users", "token list", "check", "export", `import ${manifest} --user carol`, "--help"];
+    const unread = into(`"$0" "$1" token create --user carol ${database.join(" ")} > /dev/full`);
+    expect([unread.status, unread.stderr]).toEqual([1, expect.stringMatching(/ and is revoked: .*ENOSPC.*\n$/)]);
     for (const command of commands) {
       const whole = `"$0" "$1" ${command} ${database.join(" ")}`;
       const full = into(`${whole} > /dev/full`);

@@ -28,8 +28,6 @@ export const plainOutput: CommandOutput = {
   row: (_, line) => onStdout(line),
   secret: (_, line) =>
     new Promise((resolve, reject) => {
-      // The error is emitted, too.
-      process.stdout.once("error", reject);
       process.stdout.write(`${line}\n`, (error) => (error == null ? resolve() : reject(error)));
     }),
   done: onStdout,

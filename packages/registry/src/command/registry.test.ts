@@ -24,6 +24,7 @@ import { giveArchive } from "../../test/archives.ts";
 import { createCredential, ensureUser, noteChange, userOf } from "../manage/Accounts.ts";
 import { change, publishAll } from "../manage/Engines.ts";
 import { openSqlite } from "../node/SqliteFile.ts";
+import { canAsk } from "./Output.ts";
 import { executeRegistry, runRegistry } from "./registry.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "registry-commands-"));
@@ -499,6 +500,7 @@ const asked = async (
   terminal.write(`${typed}\n`);
   try {
     const said = await done(path, ...line);
+    expect(terminal.isPaused()).toBe(true);
     const text = stripVTControlCharacters(stderr).replaceAll(directory, "DIR");
     const [question = ""] = /[^\n]+\[(?:y\/N|n)\] /.exec(text) ?? [];
     return [question, said];
@@ -562,6 +564,24 @@ test("on a terminal it is asked before something is deleted, made or lives again
   ]);
 });
 
+test("a question ends with Ctrl-C as the process does, and nobody is asked without a terminal on both sides", async () => {
+  const path = await database(0);
+  const kill = vi.spyOn(process, "kill").mockImplementation(() => true);
+  const [, said] = await asked("\u{3}", path, "users", "delete", "ann");
+  expect([kill.mock.calls, said.at(-1)]).toEqual([[[process.pid, "SIGINT"]], "--yes deletes without asking."]);
+  const { isTTY } = process.stderr;
+  onTestFinished(() => void (process.stderr.isTTY = isTTY));
+  for (const [stdin, stderr] of [
+    [true, false],
+    [false, true],
+    [true, true],
+  ] as const) {
+    vi.spyOn(process, "stdin", "get").mockReturnValue({ isTTY: stdin } as typeof process.stdin);
+    process.stderr.isTTY = stderr;
+    expect(canAsk()).toBe(stdin && stderr);
+  }
+});
+
 test("archives and rows of an export are of one moment, and archives are held meanwhile", async () => {
   const path = fresh();
   const file = openSqlite(path);
@@ -572,13 +592,16 @@ test("archives and rows of an export are of one moment, and archives are held me
   const handle = await open(directory);
   const handles = Object.getPrototypeOf(handle) as typeof handle;
   await handle.close();
-  const holds: Array<number> = [];
+  vi.useFakeTimers({ toFake: ["Date"], now: 1_000 });
+  onTestFinished(() => void vi.useRealTimers());
+  const holds: Array<ReadonlyArray<number>> = [];
   vi.spyOn(handles, "sync").mockImplementation(async () => {
-    holds.push(file.rows({ sql: "SELECT 1 FROM archive_holds", values: [] }).length);
+    holds.push(file.rows({ sql: "SELECT until FROM archive_holds", values: [] }).map(({ until }) => Number(until)));
     change(file, userOf(file, "ann"), "open", "activate", 1);
   });
   expect(await done(path, "export", "--with-archives", join(directory, "moment"))).toEqual([0]);
-  expect([holds, JSON.parse(stdout)]).toMatchObject([[1], { name: "open", status: "inactive" }]);
+  // Held for twelve hours, should the process be killed.
+  expect([holds, JSON.parse(stdout)]).toMatchObject([[[43_201_000]], { name: "open", status: "inactive" }]);
   file.close();
 });
 

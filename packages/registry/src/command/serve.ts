@@ -55,8 +55,8 @@ const trialNames = (file: RunningRegistry["file"]): ReadonlyArray<string> => {
 
 /** Closes the debugger that a SIGUSR1 has opened while Node was starting; one that was asked for stays. */
 const closeDebugger = (): void => {
-  const isMeant = [...process.execArgv, process.env["NODE_OPTIONS"] ?? ""].some((text) => text.includes("--inspect"));
-  if (!isMeant) inspector.close();
+  const options = [...process.execArgv, process.env["NODE_OPTIONS"]].join(" ");
+  if (!options.includes("--inspect")) inspector.close();
 };
 
 /** Resolves at the first SIGINT or SIGTERM. The second one finds no listener, and does what it always does. */

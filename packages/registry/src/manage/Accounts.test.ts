@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import { migrate } from "../api/Migrations.ts";
+import { migrate, schemaOf } from "../api/Migrations.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
 import {
   AccountError,
@@ -94,6 +94,15 @@ test("a credential is listed without its secret, by its user and age, and revoke
   ]);
 });
 
+test("of a database from before scopes all credentials read", async () => {
+  const file = openSqlite(":memory:");
+  onTestFinished(() => file.close());
+  for (const sql of schemaOf(3)) file.database.exec(sql);
+  file.database.exec(`INSERT INTO users (id, name, created_at) VALUES ('a', 'ann', 0);
+    INSERT INTO credentials (id, user, kind, selector, digest, label, created_at) VALUES ('x', 1, 'token', 's', x'00', 'ci', 1)`);
+  expect(listCredentials(file)).toMatchObject([{ id: "x", user: "ann", scope: "read", userDisabledAt: undefined }]);
+});
+
 test("the first manage token is given out once, even when it was revoked", async () => {
   const file = await opened();
   await createCredential(file, ensureUser(file, "ann", 0), "token", "", 0, undefined, "publish");
@@ -112,9 +121,12 @@ test("configured tokens are added where they are not, and revoked ones are named
   expect(await addConfigured(file, { ann: ["one", "two"], bob: [] }, places, 0)).toEqual([]);
   const changes = (): unknown => file.rows({ sql: "SELECT total_changes() AS n", values: [] })[0]?.["n"];
   const before = changes();
-  expect(await addConfigured(file, { ann: ["one", "two"], bob: [] }, places, 0)).toEqual([]);
+  // A registry that cannot write its database is served with the tokens that it has.
+  const unwritable = { ...file, transaction: () => expect.unreachable("nothing is to be written") };
+  expect(await addConfigured(unwritable, { ann: ["one", "two"], bob: [] }, places, 0)).toEqual([]);
   expect(changes()).toBe(before);
-  expect(listUsers(file).map(({ user }) => user.name)).toEqual(["ann", "bob"]);
+  expect(await addConfigured(file, { carol: [] }, places, 0)).toEqual([]);
+  expect(listUsers(file).map(({ user }) => user.name)).toEqual(["ann", "bob", "carol"]);
   const anyPlace = "the file of --tokens, or REGISTRY_TOKENS";
   const configured = listCredentials(file);
   const shown = configured.map(({ user, kind, scope, label }) => [user, kind, scope, label].join(" "));

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { DatabaseSync } from "node:sqlite";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, expect, test } from "vitest";
 import { migrate, migrations } from "../api/Migrations.ts";
 import { openSqlite } from "../node/SqliteFile.ts";
@@ -94,6 +94,18 @@ test("a damaged page is named by the table that it belongs to", async () => {
     "cannot be read to the end: database disk image is malformed",
     "table many is not one of a registry",
   ]);
+});
+
+test("damage of the first page is one of the schema", async () => {
+  const path = join(directory, "schema.sqlite");
+  const database = new DatabaseSync(path);
+  database.exec("CREATE TABLE a (x); CREATE TABLE b (x)");
+  database.close();
+  const bytes = readFileSync(path);
+  // The number of the first row, which is in the second byte of its cell (https://sqlite.org/fileformat.html, 1.6).
+  bytes[bytes.readUInt16BE(108) + 1] = 9;
+  writeFileSync(path, bytes);
+  expect((await checkDatabase(path))[0]).toMatch(/^the schema page 1 cell 0: Rowid 9 out of order$/);
 });
 
 test("at most 100 damaged engines are named", async () => {

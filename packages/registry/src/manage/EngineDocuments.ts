@@ -4,7 +4,7 @@ import { documentOf, type EngineDocument } from "./EngineText.ts";
 import { maxManifestBytes } from "./Manifest.ts";
 
 /** Documents of a chunk, and characters after which a chunk is full. */
-export const documentsPerChunk = 500;
+const documentsPerChunk = 500;
 const charactersPerChunk = 1_024 * 1_024;
 
 /** Longest line, in bytes, so that memory does not grow with the stream. */
@@ -74,7 +74,7 @@ const linesIn = async function* (input: Readable): AsyncGenerator<Buffer> {
       from = end + 1;
     }
     // The rest of a line that is too long is dropped.
-    if (length > maxLineBytes || from === bytes.length) continue;
+    if (length > maxLineBytes) continue;
     parts.push(bytes.subarray(from));
     length += bytes.length - from;
   }

@@ -70,7 +70,13 @@ const whole = {
 test("an exported engine is read as it is", () => {
   expect(toJson(EngineSchema, read(JSON.stringify(whole)))).toEqual(whole);
   // Without one of the fields that a manifest has not, it is a manifest.
-  for (const text of ['{"userName":"ann","name":"a"}', '["userName"]', '"\\"userName\\"', 'null "userName"']) {
+  for (const text of [
+    '{"userName":"ann","name":"a"}',
+    '{"id":"x","name":{"userName":"ann"}}',
+    '["userName"]',
+    ' "userName"',
+    'null "userName"',
+  ]) {
     expect(problems(text)).toEqual(expect.arrayContaining([expect.stringMatching(/^f:1:\d+: /)]) as unknown);
   }
 });

@@ -72,17 +72,17 @@ const exportedIn = (text: string, source: string): Engine | undefined => {
   if (text.length > maxExportedCharacters) {
     throw new ManifestError([`${source}: is longer than ${maxExportedCharacters} characters`]);
   }
-  let parsed: unknown;
+  let parsed: JsonValue;
   try {
-    parsed = JSON.parse(text);
+    parsed = JSON.parse(text) as JsonValue;
   } catch {
     return undefined;
   }
-  if (typeof parsed !== "object" || parsed === null || !("userName" in parsed) || !("id" in parsed)) return undefined;
+  if (!(parsed instanceof Object) || !("userName" in parsed) || !("id" in parsed)) return undefined;
   let engine: Engine;
   try {
     // Strict: an exported engine is read unchanged or rejected.
-    engine = fromJson(EngineSchema, parsed as JsonValue);
+    engine = fromJson(EngineSchema, parsed);
   } catch (error) {
     throw new UnacceptableEngineError((error as Error).message);
   }

@@ -120,6 +120,27 @@ test("no statement is longer than D1 takes, however long an engine's texts are",
   expect(contents(copy)).toEqual(contents(file));
 });
 
+test.for<[string, string, ReadonlyArray<string>]>([
+  ["5,000 letters", "x".repeat(5_000), []],
+  ["one more", `${"x".repeat(5_000)}y`, ["y"]],
+  ["a pair of surrogates at the end", `${"x".repeat(4_999)}\u{1F600}`, []],
+  ["a pair before the end", `${"x".repeat(4_998)}\u{1F600}y`, ["y"]],
+  ["twice as many and one", `${"x".repeat(5_000)}${"y".repeat(5_000)}z`, ["y".repeat(5_000), "z"]],
+])("a text of %s is one statement, and %s in others", async ([, text, rest]) => {
+  const file = openSqlite(":memory:");
+  await migrate(file.port, 0);
+  for (const name of ["zoe", "ann"]) ensureUser(file, name, 0);
+  file.transaction((run) => run("UPDATE users SET name = ? WHERE name = 'ann'", text));
+  const ofUsers = [...exportSql(file, 0)].join("").match(/^(?:INSERT INTO|UPDATE) users .*/gm) ?? [];
+  const first = rest.reduce((whole, piece) => whole.slice(0, -piece.length), text);
+  expect(ofUsers.map((sql) => sql.replaceAll(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "ID"))).toEqual([
+    expect.stringMatching(/^INSERT INTO users \(number, .*'zoe'/),
+    expect.stringContaining(`'${first}'`),
+    ...rest.map((piece) => `UPDATE users SET name = name || '${piece}' WHERE number = 2;`),
+  ]);
+  file.close();
+});
+
 test("all of an export is of one moment, whatever another process writes meanwhile", async () => {
   const folder = await mkdtemp(join(tmpdir(), "registry-export-"));
   const path = join(folder, "engines.sqlite");

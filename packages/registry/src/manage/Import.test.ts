@@ -88,6 +88,8 @@ test("many engines are prepared in threads of their own, few here", async () => 
     thread.on("message", () => (answers += 1)).on("error", (error) => broken.push(error));
   };
   process.on("worker", count);
+  let ended = 0;
+  process.on("worker", (thread) => thread.once("exit", () => (ended += 1)));
   onTestFinished(() => void process.off("worker", count));
   await imported(file, lines(1_000));
   expect(threads).toEqual([]);
@@ -95,6 +97,7 @@ test("many engines are prepared in threads of their own, few here", async () => 
   expect(threads).toHaveLength(Math.min(2, availableParallelism()));
   expect(broken).toEqual([]);
   expect(answers).toBeGreaterThan(0);
+  expect(ended).toBe(threads.length);
 });
 
 test("the same stream again overwrites each engine and raises its revision", async () => {
@@ -135,6 +138,18 @@ test("a stream of nothing but bad lines is given up early", async () => {
   const { problems } = await imported(file, endless());
   expect(problems).toHaveLength(100);
   expect(problems.at(0)).toMatch(/^stdin line 1: /);
+  expect(read).toBeLessThan(50_000);
+});
+
+test("a stream is given up at the hundredth bad line, and not before", async () => {
+  const file = await opened();
+  let read = 0;
+  const endless = function* (bad: number): Generator<string> {
+    for (read = 0; read < 100_000; read++) yield line(read, read < bad ? { version: "one" } : {});
+  };
+  expect((await imported(file, endless(99))).problems).toHaveLength(99);
+  expect(read).toBe(100_000);
+  expect((await imported(file, endless(100))).problems).toHaveLength(100);
   expect(read).toBeLessThan(50_000);
 });
 
@@ -258,6 +273,14 @@ test.for<[string, ReadonlyArray<string>, string | undefined, ReadonlyArray<strin
     problems: [expect.stringMatching(/^stdin line 1: its owner is zoe here, not yan: /)],
   });
   expect(rowsIn(file, trail)).toEqual([{ subject: "zoe", detail: '{"engines":2}' }]);
+});
+
+test("a failure of the database is none of a file", async () => {
+  const file = await opened();
+  const path = join(dirname(file.database.location() ?? ""), "manifest.json");
+  await writeFile(path, '{"name":"a","version":"0.1"}');
+  file.database.exec("PRAGMA foreign_keys = OFF; ALTER TABLE users RENAME TO elsewhere");
+  await expect(importFiles([path], { file, box: undefined, user: "ann" })).rejects.toThrow("no such table");
 });
 
 test("an archive that cannot be read is a problem, not a failure", async () => {

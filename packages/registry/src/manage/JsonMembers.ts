@@ -40,20 +40,19 @@ export const parseJson = (reading: Reading): unknown => {
     return JSON.parse(reading.text);
   } catch {
     // The parser with line numbers is many times slower, so it reads only texts with problems.
-    const { line, column, message } = syntaxProblem(reading.text);
+    const { line, column, message } = syntaxProblem(reading);
     reading.problems.push(`${reading.source}:${line}:${column}: not JSON: ${message}`);
     return undefined;
   }
 };
 
-const syntaxProblem = (text: string): { line: number; column: number; message: string } => {
+const syntaxProblem = (reading: Reading): Position & { readonly message: string } => {
   try {
-    parse(text, { mode: "json" });
+    return { ...located(reading, { names: [] }), message: "cannot be read" };
   } catch (error) {
-    const { line = 1, column = 1, message } = error as { line?: number; column?: number; message: string };
+    const { line, column, message } = error as Position & { readonly message: string };
     return { line, column, message: message.replace(/ \(\d+:\d+\)$/, "") };
   }
-  return { line: 1, column: 1, message: "cannot be read" };
 };
 
 const quote = 0x22;

@@ -138,9 +138,17 @@ test("keys are known in any case, as for the reader of Go", () => {
     name: "a",
     version: "0.1",
     platformConfig: { container: "c" },
-    deviceRequirements: { minCpu: 2 },
+    deviceRequirements: { minCpu: 2, minMemory: 0 },
+  });
+  expect(parseManifest('{"name":"a","version":"0.1","device_requirements":{}}', "f")).toMatchObject({
+    deviceRequirements: { minCpu: 0, minMemory: 0, gpu: [] },
   });
   expect(problems('{"Name":"a b","Version":"0.1"}')).toEqual(["f:1:9: name must be 1 to 64 letters, digits, - or _"]);
+});
+
+test("a byte order mark may come before a manifest, and does not count", () => {
+  expect(parseManifest('\u{FEFF}{"name":"a","version":"0.1"}', "f")).toMatchObject({ name: "a" });
+  expect(problems('\u{FEFF}{"name":1,"version":"0.1"}')).toEqual([expect.stringMatching(/^f:1:9: name must be/)]);
 });
 
 test("a manifest has at most a million characters, about", () => {

@@ -11,15 +11,12 @@ export interface KnownOwners {
   readonly inOrder: Array<readonly [name: string, owner: User | string]>;
 }
 
-/** Request to the thread. */
+/** Request to the thread, which answers with what it has prepared, in the order of the requests. */
 export interface ThreadRequest {
   readonly documents: ReadonlyArray<EngineDocument>;
   /** Owners that the thread does not know yet. */
   readonly owners: KnownOwners["inOrder"];
 }
-
-/** Its response, in the order of the requests. */
-export type ThreadAnswer = { readonly prepared: Prepared } | { readonly failure: unknown };
 
 const protobuf = engineColumns.indexOf("protobuf");
 
@@ -40,10 +37,9 @@ const script = new URL(`./PrepareInThread${import.meta.url.endsWith(".ts") ? ".t
 interface Waiting {
   readonly documents: ReadonlyArray<EngineDocument>;
   readonly resolve: (prepared: Prepared | Promise<Prepared>) => void;
-  readonly reject: (failure: unknown) => void;
 }
 
-/** Starts a thread. `here` does the work if its file is missing (in a bundle) or it runs out of memory. */
+/** Starts a thread. `here` does the work if its file is missing (in a bundle), it runs out of memory, or fails. */
 export const startPreparingThread = (
   options: PreparingOptions,
   owners: KnownOwners,
@@ -53,11 +49,7 @@ export const startPreparingThread = (
   const waiting: Array<Waiting> = [];
   let isGone = false;
   let sent = 0;
-  worker.on("message", (answer: ThreadAnswer) => {
-    const first = waiting.shift();
-    if ("failure" in answer) first?.reject(answer.failure);
-    else first?.resolve(answer.prepared);
-  });
+  worker.on("message", (prepared: Prepared) => waiting.shift()?.resolve(prepared));
   worker.on("error", () => {
     isGone = true;
     for (const { documents, resolve } of waiting.splice(0)) resolve(here(documents));
@@ -69,8 +61,8 @@ export const startPreparingThread = (
       sent = owners.inOrder.length;
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is not a window
       worker.postMessage(request);
-      return new Promise((resolve, reject) => {
-        waiting.push({ documents, resolve, reject });
+      return new Promise((resolve) => {
+        waiting.push({ documents, resolve });
       });
     },
     end: async () => {

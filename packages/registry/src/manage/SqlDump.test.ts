@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdtempSync, readdirSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -40,6 +40,21 @@ test("a dump fills a database for this user alone, which is removed afterwards",
   expect(statSync(dump.path).mode & 0o777).toBe(0o600);
   await dump[Symbol.asyncDispose]();
   expect(() => statSync(join(dump.path, ".."))).toThrow("ENOENT");
+});
+
+/** The open files of this test. */
+const openFiles = (): ReadonlyArray<string> =>
+  readdirSync("/proc/self/fd")
+    .map((name) => `/proc/self/fd/${name}`)
+    .flatMap((link) => (lstatSync(link, { throwIfNoEntry: false }) === undefined ? [] : [readlinkSync(link)]))
+    .filter((path) => path.includes(directory) || path.includes("registry-dump-"));
+
+test.runIf(existsSync("/proc/self/fd"))("no file stays open", async () => {
+  for (const text of ["CREATE TABLE t (a);\n", "CREATE TABLE t (", "x"]) {
+    const dump = await databaseOf(written(text)).catch(() => undefined);
+    await expect.poll(openFiles).toEqual([]);
+    await dump?.[Symbol.asyncDispose]();
+  }
 });
 
 test.for<[string, ReadonlyArray<unknown>]>([

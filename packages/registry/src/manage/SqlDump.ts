@@ -27,7 +27,7 @@ export interface LoadedFile extends AsyncDisposable {
 export const databaseOf = async (path: string): Promise<LoadedFile> => {
   if (!(await isText(path))) return { path, [Symbol.asyncDispose]: async () => undefined };
   const folder = await mkdtemp(join(tmpdir(), "registry-dump-"));
-  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  const remove = (): Promise<void> => rm(folder, { recursive: true });
   const made = join(folder, "dump.sqlite");
   try {
     createPrivate(made);
@@ -40,25 +40,21 @@ export const databaseOf = async (path: string): Promise<LoadedFile> => {
 };
 
 const isText = async (path: string): Promise<boolean> => {
-  const handle = await openRegular(path);
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(magic.length), 0, magic.length, 0);
-    const start = buffer.toString("latin1", 0, bytesRead);
-    return start !== magic && /^\s*(?:PRAGMA|BEGIN|CREATE|INSERT|--)/i.test(start);
-  } finally {
-    await handle.close();
-  }
+  await using handle = await openRegular(path);
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(magic.length), 0, magic.length, 0);
+  const start = buffer.toString("latin1", 0, bytesRead);
+  return start !== magic && /^\s*(?:PRAGMA|BEGIN|CREATE|INSERT|--)/i.test(start);
 };
 
 const load = async (path: string, made: string): Promise<void> => {
-  const handle = await openRegular(path);
+  await using handle = await openRegular(path);
   const database = new DatabaseSync(made);
   try {
     database.exec("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN");
     database.setAuthorizer(authorize);
     let lineNumber = 0;
     let statement = "";
-    for await (const line of createInterface({ input: handle.createReadStream(), crlfDelay: 0 })) {
+    for await (const line of createInterface({ input: handle.createReadStream() })) {
       lineNumber += 1;
       statement += statement === "" ? line : `\n${line}`;
       if (statement.length > maxStatementCharacters) {
@@ -75,7 +71,6 @@ const load = async (path: string, made: string): Promise<void> => {
       statement = "";
     }
     if (statement.trim() !== "") throw new SqlDumpError(`${path}: the last statement is cut short`);
-    database.setAuthorizer(null);
     // Tables of D1 and its migrations.
     for (const { name } of database
       .prepare(
@@ -87,7 +82,6 @@ const load = async (path: string, made: string): Promise<void> => {
     database.exec("COMMIT");
   } finally {
     database.close();
-    await handle.close();
   }
 };
 
@@ -102,7 +96,5 @@ const authorize = (action: number, first: string | null): number => {
 const isWhole = (statement: string): boolean => {
   if (!statement.endsWith(";")) return false;
   if (/^CREATE TRIGGER\b/i.test(statement)) return /\bEND;$/i.test(statement);
-  let quotes = 0;
-  for (let at = statement.indexOf("'"); at !== -1; at = statement.indexOf("'", at + 1)) quotes += 1;
-  return quotes % 2 === 0;
+  return statement.split("'").length % 2 === 1;
 };
