@@ -3,7 +3,8 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { getEventListeners, once } from "node:events";
 import * as http from "node:http";
 import * as https from "node:https";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import { selfSigned } from "@bytenite-engines/test-kit/certificate";
 import { listen } from "@bytenite-engines/test-kit/ports";
 import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
@@ -263,6 +264,35 @@ test("stops at the limit of a body that unfolds to 64 MiB", async () => {
   });
 });
 
+test("a new TLS connection takes up the session of the last one, unless there were many origins since", async () => {
+  const { key, cert } = selfSigned();
+  const reused: Array<boolean> = [];
+  const server = https.createServer({ key, cert }, ({ socket }, response) => {
+    reused.push((socket as TLSSocket).isSessionReused());
+    response.end();
+  });
+  server.listen(0, "0.0.0.0");
+  await once(server, "listening");
+  onTestFinished(() => server.closeAllConnections());
+  const { port } = server.address() as AddressInfo;
+  const fetch = madeFetch({ idleTimeoutMs: 0, tls: { ca: cert, servername: "localhost" } });
+  const sockets = published(
+    "http.client.request.start",
+    (message) => (message as { request: http.ClientRequest }).request.socket,
+  );
+  const get = async (last: number) => {
+    await (await fetch(`https://127.0.0.${last}:${port}/`)).arrayBuffer();
+    const socket = sockets.pop();
+    if (socket?.closed === false) await once(socket, "close");
+  };
+  for (let count = 0; count < 2; count++) await get(1);
+  expect(reused.splice(0)).toEqual([false, true]);
+  for (let last = 2; last <= 101; last++) await get(last);
+  reused.length = 0;
+  for (const last of [1, 100, 101]) await get(last);
+  expect(reused.splice(0)).toEqual([true, true, false]);
+});
+
 test("trusts the certificate authorities that it is given, and no others", async () => {
   const { key, cert } = selfSigned();
   const server = https.createServer({ key, cert }, (_, response) =>
@@ -270,6 +300,7 @@ test("trusts the certificate authorities that it is given, and no others", async
   );
   const origin = await listening(server);
   expect(await reasonOf(clientOf(origin).get("zipper"))).toMatchObject({ _tag: "Unreachable", problem: "tls" });
+  await expect(madeFetch({ tls: { cert: "none" } })(origin)).rejects.toThrow("PEM");
   const trusting = clientOf(origin, { fetch: madeFetch({ tls: { ca: cert } }) });
   expect((await trusting.get("zipper")).name).toBe("zipper");
 });
@@ -432,8 +463,8 @@ test("an answer of 101 is an error, and what follows it answers nothing", async 
   expect(new TextDecoder().decode(await (await fetch(`${origin}/2`, init())).arrayBuffer())).toBe("right");
 });
 
-test("refuses CONNECT", async () => {
-  await expect(madeFetch()("http://127.0.0.1:9/", init({ method: "CONNECT" }))).rejects.toThrow(TypeError);
+test.for(["CONNECT", "connect"])("refuses %s", async (method) => {
+  await expect(madeFetch()("http://127.0.0.1:9/", init({ method }))).rejects.toThrow("makes a tunnel");
 });
 
 test("close ends a request on a kept connection, sends nothing again, and leaves the fetch usable", async () => {
@@ -567,8 +598,31 @@ test("an answer to CONNECT has a header of 16 KiB at most", async () => {
     socket.on("drain", more).once("close", () => closed.resolve(socket.bytesWritten));
     more();
   });
-  await expect(call()).rejects.toThrow("answered CONNECT with more than 16384 bytes");
+  await expect(call()).rejects.toMatchObject({ code: "HPE_HEADER_OVERFLOW" });
   expect(await closed.promise).toBeLessThan(16 * 1024 * 1024);
+});
+
+test.for([
+  ["HTTP/1.1 200 OK\r\n\r\nmore", "bytes behind its header"],
+  ["HTTP/1.1 407 Who Are You\r\n\r\n", "407 Who Are You"],
+  ["HTTP/1.1 200 OK\r\n", "socket hang up"],
+] as const)("an answer of %j to CONNECT ends all requests that wait for the tunnel", async ([answer, message]) => {
+  const asked: Array<string> = [];
+  const proxy = await rawServer((socket, _, text) => {
+    asked.push(text);
+    if (answer.endsWith("OK\r\n")) socket.end(answer);
+    else socket.write(answer);
+  });
+  const HTTPS_PROXY = proxy.replace("//", "//user:p4ss%3A@");
+  const fetch = madeFetch({ maxConnections: 1, proxyEnv: { HTTPS_PROXY } });
+  const calls = [1, 2].map((path) => fetch(`https://[::1]/${path}`).catch((error: unknown) => String(error)));
+  for (const error of await Promise.all(calls)) {
+    expect(error).toContain(message);
+    expect(error).not.toContain("p4ss");
+  }
+  const fields = "host: [::1]:443\r\nproxy-connection: keep-alive\r\nproxy-authorization: Basic";
+  const sent = `CONNECT [::1]:443 HTTP/1.1\r\n${fields} ${btoa("user:p4ss:")}\r\n\r\n`;
+  expect(asked).toEqual([sent, sent]);
 });
 
 test("requests through a tunnel wait for its connection, or for its end", async () => {
@@ -651,6 +705,43 @@ test("does not send a POST again, whatever connection it met", async () => {
   await (await fetch(`${origin}/`, init({ method: "POST", body: "{}" }))).arrayBuffer();
   await expect(fetch(`${origin}/`, init({ method: "POST", body: "{}" }))).rejects.toMatchObject({ code: "ECONNRESET" });
   expect(bodies).toEqual(["POST", "POST"]);
+});
+
+test("a header has one spelling, and the same bytes whatever the body and method", async () => {
+  const seen: Array<string> = [];
+  const origin = await rawServer((socket, _, text) => {
+    seen.push(text.slice(text.indexOf("x:"), text.indexOf("\r\n", text.indexOf("x:"))));
+    socket.write(head("{}"));
+  });
+  const fetch = madeFetch();
+  const headers = { X: "1", x: "caf\xe9" };
+  for (const more of [{}, { method: "POST", body: "é" }, { method: "POST", body: new Uint8Array([1]) }])
+    await (await fetch(origin, init({ headers, ...more }))).arrayBuffer();
+  // The byte E9 is no UTF-8.
+  expect(seen).toEqual(["x: caf\ufffd", "x: caf\ufffd", "x: caf\ufffd"]);
+});
+
+test("a method in lower case is what it is in upper case", async () => {
+  const methods: Array<string> = [];
+  const origin = await rawServer((socket, count, text) => {
+    methods.push(text.slice(0, text.indexOf(" ")));
+    if (count === 2) socket.destroy();
+    else socket.write(head(""));
+  });
+  const fetch = madeFetch();
+  for (let call = 0; call < 2; call++) await (await fetch(origin, init({ method: "put", body: "x" }))).arrayBuffer();
+  expect(methods).toEqual(["PUT", "PUT", "PUT"]);
+  await expect(fetch(origin, init({ method: "get", body: "x" }))).rejects.toThrow("a GET cannot have a body");
+});
+
+test("a request that cannot be sent takes no connection", async () => {
+  const origin = await served((_request, response) => response.end("here"));
+  const fetch = madeFetch({ maxConnections: 1 });
+  const sockets = clientSockets();
+  for (const more of [{ body: new ArrayBuffer(1) }, { body: 5 }, { headers: { a: "\n" } }, { headers: { "b ": "" } }])
+    await expect(fetch(origin, init({ method: "POST", ...more } as Partial<FetchInit>))).rejects.toThrow(TypeError);
+  expect(sockets).toEqual([]);
+  await (await fetch(origin, init())).arrayBuffer();
 });
 
 test("sends bytes and text with their length, and an empty POST with length 0", async () => {
@@ -948,31 +1039,63 @@ test.for([
   ["HTTPS_PROXY", "socks5://u:p4ssw0rd@127.0.0.1:1080"],
   ["https_proxy", "http://"],
   ["HTTP_PROXY", "/p4ssw0rd"],
+  ["HTTP_PROXY", "http://u:%p4ssw0rd@127.0.0.1:1"],
 ] as const)("%s=%s is refused by name, and its value is not shown", ([name, value]) => {
   expect(() => nodeFetch({ proxyEnv: { [name]: value } })).toThrow(`${name} is not the URL of an http or https proxy`);
   expect(() => nodeFetch({ proxyEnv: { [name]: value } })).not.toThrow("p4ssw0rd");
 });
 
-test.for<[env: Readonly<Record<string, string>>, refused: string | undefined]>([
-  [{ HTTP_PROXY: "127.0.0.1:1" }, "http_proxy"],
-  [{ HTTPS_PROXY: "127.0.0.1:1" }, undefined],
-  [{ http_proxy: "127.0.0.1:1", NO_PROXY: "127.0.0.1" }, undefined],
-  [{ http_proxy: "127.0.0.1:1", NO_PROXY: "a.example, 127.0.0.1" }, undefined],
-  [{ http_proxy: "127.0.0.1:1", NO_PROXY: "*" }, undefined],
-  [{ http_proxy: "127.0.0.1:1", NO_PROXY: "*.0.0.1" }, undefined],
-  [{ http_proxy: "127.0.0.1:1", NO_PROXY: ".0.1" }, undefined],
-  [{ http_proxy: "127.0.0.1:1", NO_PROXY: "" }, "http_proxy"],
-  [{ http_proxy: "127.0.0.1:1", NO_PROXY: "7.0.0.1" }, "http_proxy"],
-  [{ http_proxy: "127.0.0.1:1", NO_PROXY: "127" }, "http_proxy"],
-  [{ http_proxy: "127.0.0.1:1", NO_PROXY: "a.example,,b.example" }, "http_proxy"],
-])("on a Node that cannot use proxies, with %j nothing is sent that is meant for %s", async ([proxyEnv, refused]) => {
-  const { allowedNodeEnvironmentFlags } = process;
-  onTestFinished(() => void Object.assign(process, { allowedNodeEnvironmentFlags }));
-  Object.assign(process, { allowedNodeEnvironmentFlags: new Set() });
-  const origin = await served((_request, response) => response.end());
-  const fetch = madeFetch({ proxyEnv });
-  const error: unknown = await fetch(origin).catch((cause: unknown) => cause);
-  expect(/^Error: nodeFetch: (\w+) is set, and Node [\d.]+ cannot use proxies/.exec(String(error))?.[1]).toBe(refused);
+test.for<[noProxy: string, isAround: boolean, host?: string]>([
+  ["", false],
+  ["a.example, 127.0.0.1 ", true],
+  ["127.0.0.1:PORT", true],
+  ["127.0.0.1:1", false],
+  ["*", true],
+  ["*.0.0.1", true],
+  ["*.127.0.0.1", false],
+  [".0.1", true],
+  [".127.0.0.1", true],
+  [".7.0.0.1", false],
+  ["7.0.0.1", false],
+  ["127", false],
+  ["a.example,,b.example", false],
+  ["LocalHost", true, "localhost"],
+  ["126.255.255.255 - 127.0.0.1", true],
+  ["127.0.0.1-127.0.0.1", true],
+  ["127.0.0.2-127.0.0.9", false],
+  ["126.0.0.1-127.0.0.0", false],
+  ["127.0.0.9-127.0.0.0", false],
+  ["127.0.0.0-a", false],
+  ["a-127.0.0.9", false],
+  ["127.0.0.0/8", false],
+  ["0.0.0.0-255.255.255.255", false, "localhost"],
+])("NO_PROXY=%s: around the proxy? %s", async ([list, isAround, host = "127.0.0.1"]) => {
+  const origin = await served((_request, response) => response.end("origin"));
+  const HTTP_PROXY = await served((_request, response) => response.end("proxy"));
+  const { port } = new URL(origin);
+  const fetch = madeFetch({ proxyEnv: { HTTP_PROXY, NO_PROXY: list.replace("PORT", port) } });
+  const response = await fetch(`http://${host}:${port}/`);
+  expect(new TextDecoder().decode(await response.arrayBuffer())).toBe(isAround ? "origin" : "proxy");
+});
+
+test("NO_PROXY knows the usual port, IPv6 without brackets, and its name in lower case first", async () => {
+  const seen: Array<unknown> = [];
+  const HTTP_PROXY = await served((request, response) => {
+    seen.push(request.url);
+    response.end();
+  });
+  for (const [url, no_proxy] of [
+    ["http://proxied.test/", "proxied.test:8080"],
+    ["http://127.0.0.1:1/", "127.0.0.1:1"],
+    ["http://[::1]:1/", "::1"],
+    ["http://[::1]:1/a", "[::1]"],
+  ] as const) {
+    const fetch = madeFetch({ proxyEnv: { HTTP_PROXY, no_proxy, NO_PROXY: "proxied.test" } });
+    await (await fetch(url).catch(() => undefined))?.arrayBuffer();
+  }
+  expect(seen).toEqual(["http://proxied.test/", "http://[::1]:1/a"]);
+  const around = madeFetch({ proxyEnv: { HTTP_PROXY, NO_PROXY: "127.0.0.9:80" } });
+  await expect(around("http://127.0.0.9/")).rejects.toMatchObject({ code: "ECONNREFUSED", port: 80 });
 });
 
 test("goes through the proxy that the environment names, and around it for NO_PROXY", async () => {
