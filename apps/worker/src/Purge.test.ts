@@ -225,13 +225,16 @@ test("notes in the Cache API are of an owner or of everybody, and last a week", 
 test.each([
   ["everybody", undefined, maxPurges],
   ["an owner", "alice", 50],
-])("notes of %s are bounded", async (_what, owner, most) => {
+])("notes of %s are bounded, and remain theirs", async (_what, owner, most) => {
   const { notes } = cacheOf();
-  for (let index = 0; index <= most; index++) {
-    await notes.write({ atMs: index, hard: false, name: "a", ...(owner === undefined ? {} : { owners: [owner] }) });
-  }
+  const owned = owner === undefined ? {} : { owners: [owner] };
+  for (let index = 0; index <= most; index++) await notes.write({ atMs: index, hard: false, name: "a", ...owned });
   const read = await notes.read(owner === undefined ? [] : [owner]);
-  expect([read.length, read[0]]).toEqual([most, { atMs: 1, untilMs: 1, hard: false }]);
+  expect([read.length, read[0]]).toEqual([most, { atMs: 1, untilMs: 1, hard: false, ...owned }]);
+  const purges = createPurges();
+  purges.add(read);
+  const of = (name: string) => purges.of(entryWith({ owner: name, names: ["b"], fetchedAtMs: 1 }));
+  expect([of("alice"), of("bob")]).toEqual(["soft", owner === undefined ? "soft" : undefined]);
 });
 
 test("a Cache API that stores nothing ends no purge", async () => {

@@ -8,7 +8,7 @@ export interface Purge {
   readonly atMs: number;
   readonly untilMs?: number; // responses requested up to then, where that is later than the purge itself
   readonly hard: boolean; // hard: unusable. Otherwise it has to be validated, and is only used where the upstream fails
-  readonly owners?: ReadonlyArray<string>; // digests of one user: by the current server secret, and by the previous one
+  readonly owners?: ReadonlyArray<string> | undefined; // digests of one user: by the current server secret, and by the previous one
   readonly endpoint?: ReadName;
   /** Name of an engine: all its versions, and whatever contains it. Of one user also all lists: a new engine is in none yet. */
   readonly name?: string;
@@ -40,7 +40,8 @@ const folded = (all: ReadonlyArray<Purge>, most: number): ReadonlyArray<Purge> =
   if (all.length <= most) return all;
   const oldest = all.slice(0, all.length - most + 1);
   const [atMs, untilMs] = [Math.max(...oldest.map((purge) => purge.atMs)), Math.max(...oldest.map(endOf))];
-  return [{ atMs, untilMs, hard: oldest.some(({ hard }) => hard) }, ...all.slice(oldest.length)];
+  const hard = oldest.some((purge) => purge.hard);
+  return [{ owners: all[0]?.owners, atMs, untilMs, hard }, ...all.slice(oldest.length)];
 };
 
 export const createPurges = () => {
@@ -89,16 +90,12 @@ export interface PurgeLogStub {
 export type PurgeNotes = ReturnType<typeof notesInCache>;
 
 export const notesInLog = (log: () => PurgeLogStub): PurgeNotes => {
-  let last = 0;
+  let latest: Awaited<ReturnType<PurgeLogStub["since"]>> = { purges: [], last: 0 };
   return {
     reach: `at once in this isolate, within ${purgesReadEveryMs / 1000} seconds everywhere`,
     isPerOwner: false,
     write: async (purge) => void (await log().append(purge)),
-    read: async () => {
-      const { purges, last: read } = await log().since(last);
-      last = read;
-      return purges;
-    },
+    read: async () => (latest = await log().since(latest.last)).purges,
   };
 };
 
