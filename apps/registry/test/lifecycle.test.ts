@@ -153,11 +153,8 @@ test.for([
     for await (const part of (await store.read(key, from, end)) ?? []) all.push(...part);
     return all;
   };
-  expect([await read(0, 2), await read(bytes - 4, bytes), await read(bytes, bytes)]).toEqual([
-    [0, 0],
-    [0, 7, 7, 7],
-    [],
-  ]);
+  const found = [await read(0, 2), await read(bytes - 4, bytes - 2), await read(bytes - 4, bytes)];
+  expect([...found, await read(bytes, bytes)]).toEqual([[0, 0], [0, 7], [0, 7, 7, 7], []]);
   await env.ARCHIVES.delete(`archives/${key}`);
   expect(await store.read(key, 0, 2)).toBeUndefined();
 });

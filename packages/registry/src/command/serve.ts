@@ -69,7 +69,7 @@ const startProblem = (error: unknown, options: RegistryOptions): string => {
   const { code, port = options.port } = error as { readonly code?: string; readonly port?: number };
   const { host = "127.0.0.1", database } = options;
   // Both ports are of this process: the one that could not be had is the one to be changed.
-  const isAdmin = port !== options.port && port === options.adminPort;
+  const isAdmin = port === options.adminPort;
   const where = `port ${port} on ${isAdmin ? "127.0.0.1" : host}`;
   if (code === "EADDRINUSE") return `${where} is in use: choose another with ${isAdmin ? "--admin-port" : "--port"}`;
   if (code === "EACCES") return `${where} may not be used by this user: choose one above 1023`;

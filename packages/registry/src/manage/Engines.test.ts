@@ -156,17 +156,21 @@ const plain = (name: string) => ({ name, version: "0.1" });
 
 test("a quota is of live engines, and refuses the first that is too many, and with it all", async () => {
   const { file, user } = await opened();
-  file.transaction((run) => run("UPDATE users SET max_engines = 3"));
-  await publishAll(file, user, [plain("a"), plain("b")], undefined, 0);
+  file.transaction((run) => run("UPDATE users SET max_engines = 4"));
+  await publishAll(file, user, [plain("a"), plain("b"), plain("e")], undefined, 0);
   const problem = "d@0.1: carol has as many engines as the quota allows: delete some, or raise it";
   await expect(publishAll(file, user, [plain("c"), plain("d")], undefined, 0)).rejects.toThrow(problem);
-  expect(storedIn(file)).toHaveLength(2);
+  expect(storedIn(file)).toHaveLength(3);
   const deleted = { ...plain("d"), deletedAt: time };
   await publishAll(file, user, [plain("c"), deleted, plain("a"), plain("b")], undefined, 0);
   await expect(publishAll(file, user, [plain("d")], undefined, 0)).rejects.toThrow(problem);
+  const [prepared] = prepareEngines([wholeEngine(user, create(EngineSchema, plain("d")), 0)]);
+  const guessed = (guess: "new" | "known") =>
+    file.transaction((run) => prepared && publish(run, { ...prepared, sealed: null }, 0, makeQuotas(run), guess));
+  for (const guess of ["new", "known"] as const) expect(() => guessed(guess)).toThrow(problem);
   change(file, user, "a", "delete", 0);
   await publishAll(file, user, [plain("d")], undefined, 0);
-  expect(storedIn(file)).toHaveLength(5);
+  expect(storedIn(file)).toHaveLength(6);
 });
 
 test("a public engine has no secret, whichever of them came first; samples may", async () => {

@@ -82,14 +82,13 @@ test("many engines are prepared in threads of their own, few here", async () => 
   const file = await opened();
   const threads: Array<Worker> = [];
   const broken: Array<unknown> = [];
-  let answers = 0;
+  let [answers, ended] = [0, 0];
   const count = (thread: Worker): void => {
     threads.push(thread);
     thread.on("message", () => (answers += 1)).on("error", (error) => broken.push(error));
+    thread.once("exit", () => (ended += 1));
   };
   process.on("worker", count);
-  let ended = 0;
-  process.on("worker", (thread) => thread.once("exit", () => (ended += 1)));
   onTestFinished(() => void process.off("worker", count));
   await imported(file, lines(1_000));
   expect(threads).toEqual([]);
