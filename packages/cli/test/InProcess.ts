@@ -29,11 +29,14 @@ class RecordingNotes extends Notes {
   }
 }
 
-/** Runs a command line; `columns` makes stdout and stderr a terminal of so many cells, `coloured` one with colours. */
+/**
+ * Runs a command line; `columns` makes stdout and stderr a terminal of so many cells, `coloured` one with colours; `signal`
+ * ends it.
+ */
 export const inProcess = async (
   home: Home,
   args: ReadonlyArray<string>,
-  options: RunOptions & { readonly columns?: number; readonly coloured?: boolean } = {},
+  options: RunOptions & { readonly columns?: number; readonly coloured?: boolean; readonly signal?: AbortSignal } = {},
 ): Promise<InProcessRun> => {
   let [stdout, stderr] = ["", ""];
   const env = { ...home.env, ...options.env };
@@ -95,7 +98,7 @@ export const inProcess = async (
       stdout: new Stdout(stream, { before: () => {}, onPager: () => {}, onPagerFailure: () => {} }),
       terminal,
       notes,
-      signal: new AbortController().signal,
+      signal: options.signal ?? new AbortController().signal,
     };
     const run = await loaderOf(given.command)?.();
     const code = (await run?.(invocation)) ?? -1;

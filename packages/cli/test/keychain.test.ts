@@ -25,6 +25,10 @@ test("logging out of a keychain that does not answer says that the secret may st
     /^bne: The keychain did not remove the credentials of profile default, so they may still be in it\n/,
   );
   expect((await bne(home, ["auth", "logout"])).stderr).toBe("Profile default had none.\n");
+  writeUserFile(home, '{"profiles":{"other":{"credentials":"keychain"}}}');
+  expect((await bne(home, ["profile", "remove", "other"])).stderr).toContain(
+    "warning: the keychain did not remove its credentials, so they may still be in it\n",
+  );
 });
 
 test("a keychain that does not answer is asked, and then the file is used", async () => {

@@ -12,6 +12,7 @@ import { everywhere, output } from "../src/parse/Flags.ts";
 import { resultOf, type Result } from "@bytenite-engines/test-kit/process";
 import { manPages } from "../scripts/ManPage.ts";
 import { bne, binPath, makeHome, startBne } from "./Bne.ts";
+import { inProcess } from "./InProcess.ts";
 import { onTerminal } from "./Pty.ts";
 
 const home = makeHome();
@@ -283,6 +284,9 @@ test("SIGINT and SIGTERM end a command that waits for a registry elsewhere, or f
     const { code: ended, stderr } = await result;
     expect({ line, signal, ended, stderr }).toEqual({ line, signal, ended: code, stderr: "" });
   }
+  const early = { env: { BYTENITE_MANAGE_TOKEN: manageToken }, signal: AbortSignal.abort(new Error("ended early")) };
+  const ended = await inProcess(home, ["registry", "statistics", "--base-url", mute.origin], early);
+  expect(ended.stderr).toContain("ended early");
   mute.stop();
   const run = onTerminal(home, ["registry", "token", "create", "--user", "x", "--database", database]);
   await run.until(/\[y\/N\] /);

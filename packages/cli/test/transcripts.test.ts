@@ -110,7 +110,10 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       "@80 versions word-count",
       "@80 get secret -o protobuf",
       "get word-count long@1.0 -o protobuf",
+      "get nothing -o csv",
       "@120 get secret@123.456",
+      "@120 get wordcount@123.4567",
+      "@120 get secre@1.0",
       '#[{"on":{"endpoint":"list"},"fault":{"contentType":"application/json","body":{"text":"{\\"engines\\":[{\\"name\\":\\"x\\",\\"version\\":\\"1.0\\"},{\\"name\\":\\"x\\",\\"version\\":\\"1.1\\"},{\\"name\\":\\"x\\",\\"version\\":\\"1.2\\"},{\\"name\\":\\"x\\",\\"version\\":\\"1.3\\"}]}"}}}]',
       "@120 get x@9.9",
       "#[]",
@@ -331,6 +334,9 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       "list --type partitioner",
       "list --type partitonr",
       "list --status active",
+      '#[{"fault":{"contentType":"application/json","body":{"text":"{\\"a\\":{},\\"b\\":[],\\"c\\":[{\\"d\\":[{}]},[]],\\"e\\":\\"f\\"}"}}}]',
+      "@80 raw /engines",
+      "@80c raw /engines",
       '#[{"fault":{"status":302,"headers":{"location":"http://localhost:1/"}}}]',
       "list",
       "raw /engines",
@@ -389,6 +395,8 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
           '#[{"times":1,"fault":{"status":400}}]',
           line,
         ]),
+        '#[{"on":{"endpoint":"list"},"fault":{"status":503}}]',
+        "@80 get word-coun -o name",
         "#[]",
       ].flatMap((line) => [line, ">"]),
       '#[{"times":1,"fault":{"status":400}}]',
@@ -424,6 +432,8 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       "completion fish --quiet",
       "registry",
       "registry user add",
+      "registry user create",
+      "registry users quota",
       "login token",
       "list --activate",
       "list --jqq",
@@ -524,6 +534,8 @@ const scenarios: ReadonlyArray<readonly [name: string, user: string, lines: Read
       "list -o ndjson --jq .name|",
       "list --jq . -o csv",
       "list --jq .engines[0].name,1",
+      'list --jq "\\na"',
+      "list --name nothing -o ndjson --jq .[",
       "get word-count --jq platform.x",
     ],
   ],
@@ -665,6 +677,8 @@ test("what is said by credentials", async () => {
     "auth login --token - <local-bob",
     "auth login --with-token --with-api-key <x",
     "auth login --with-api-key <bob-key",
+    "auth login --with-api-key --no-verify <bob-key",
+    "auth status -o json",
     "cache clear",
     "cache clear",
     "auth login --no-keychain <local-bob",
@@ -724,6 +738,8 @@ test("what is said by engines in folders", async () => {
     "validate nowhere",
     "push mine --dry-run",
     "push mine --dry-run -o json",
+    "@27 push long --dry-run",
+    "@26 push long --dry-run",
     "push mine --if-revision 3",
     "push mine",
     ">",
@@ -763,6 +779,9 @@ test("what is said by engines in folders", async () => {
     ">",
     "pull mine copy",
     ">",
+    '#[{"on":{"endpoint":"get"},"fault":{"contentType":"application/json","body":{"text":"{\\"name\\":\\"../x\\",\\"version\\":\\"0.1\\",\\"hash\\":\\"86oh6lD4dZDt8hQIAngMobWqZmw5Auymx3+5vzo5jiE=\\"}"}}}]',
+    "pull mine@0.1",
+    "#[]",
     "pull mine copy",
     "pull mine copy --force",
     "pull mine copy-2 -o json",
@@ -780,6 +799,8 @@ test("what is said by engines in folders", async () => {
     "mine/app/main.py": "print()\n",
     "mine/.bneignore": "*.md\n",
     "mine/notes.md": "x",
+    "long/manifest.json": JSON.stringify({ name: "long", version: "0.1", type: "partitioner" }),
+    "long/app/a-file-with-a-long-name.py": "",
     "bad/manifest.json": '{\n "name": "no name",\n "version": "1.2.3",\n "typ": "x"\n}',
     "bad/a.txt": "x",
     "bad/A.txt": "x",
@@ -839,11 +860,28 @@ test("only what may be long goes to a pager", async () => {
 test("what bne says of its commands: values, flags, exit codes of examples, and schemas of output", async () => {
   const flags = '[.flags[]|del(.summary)|map(tostring)|join(" ")]'.replaceAll(" ", "_");
   const lines = [
-    `commands --jq .commands[]|[.name,.aliases,(.values|map([.usage,.optional,.many])),${flags},[.examples[].exit],.output]`,
+    `commands --jq .commands[]|[.name,.aliases,(.values|map([.usage,.summary,.optional,.many])),${flags},[.examples[].exit],.output]`,
     "commands -o json --jq del(.commands,.version)",
     "@48 commands",
   ];
   expect(await transcript("bob", {}, lines)).toMatchSnapshot();
+  // Schemas share their parts, which YAML repeats all the same.
+  expect(await transcript("bob", {}, ["commands -o yaml"])).not.toMatch(/[&*]a\d/);
+});
+
+test("a table of a registry is laid out by its first hundred rows", async () => {
+  const names = Array.from({ length: 101 }, (_, index) => `e${100 + index}`)
+    .with(99, "e199-long")
+    .with(100, "e200-longest");
+  const files = { "many.ndjson": names.map((name) => `${JSON.stringify({ name, version: "0.1" })}\n`).join("") };
+  const lines = ["import DIR/many.ndjson --user bob --create-user", "engines --columns tag,owner"];
+  const said = await transcript(
+    "bob",
+    files,
+    lines.map((line) => `registry ${line} --database DIR/db`),
+  );
+  expect(said).toContain("\ntag            owner\ne100@0.1       bob\n");
+  expect(said).toContain("\ne199-long@0.1  bob\ne200-longest@0.1  bob\n= 0\n");
 });
 
 test("what help says", () => {

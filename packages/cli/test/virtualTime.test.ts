@@ -104,6 +104,7 @@ test("watch writes what changes, goes on over failures, and ends with the last o
       if (now === 200) registry.change("bob", "long@0.2", "activate");
     }),
     await timed("watch nothing --timeout 1s"),
+    await timed("watch nothing --timeout 1s --jq .["),
     await timed("@80 watch nothing --timeout 1s -o ndjson"),
     await timed("watch long --attempts 1 --timeout 9s --interval 1s --jq .event", (registry, now) => {
       if (now === 1_000) registry.faults.set(unanswered);

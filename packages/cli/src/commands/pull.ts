@@ -29,9 +29,8 @@ export const run = async (invocation: Invocation): Promise<number> => {
   const all = await unpacked(bytes);
   const files = all.filter(({ path }) => !isOfGit(path));
   notes.progress(undefined);
-  // The name of the engine is a plain word, or the server's manifest check is broken; then the tag's is.
-  const folder =
-    invocation.arguments.positionals[1] ?? (/^[\w-]+$/.test(engine.name) ? engine.name : tag.replace(/@.*$/, ""));
+  // A plain word: the client takes no other name.
+  const folder = invocation.arguments.positionals[1] ?? engine.name;
   writeFiles(resolve(cwd, folder), files, isOn(invocation, "force"));
   const exact = `${engine.name}@${engine.version}`;
   const { revision } = engine;

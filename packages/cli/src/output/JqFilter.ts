@@ -74,8 +74,8 @@ export const jqOnRecords = (expression: string, write: Write): RecordWriter => {
   let jq: Promise<(json: string) => string> | undefined;
   return {
     write: async (records) => {
-      jq ??= jqOf(expression);
       for (let start = 0; start < records.length; start += recordsPerRun) {
+        jq ??= jqOf(expression);
         await write((await jq)(ndjson(records.slice(start, start + recordsPerRun))));
       }
     },
