@@ -149,9 +149,10 @@ export const createAdmission = (
       (backOffs.get(resourceKeyOf(request))?.untilMs ?? Number.NEGATIVE_INFINITY) > now(),
     knows: (owner: string | undefined): boolean => owner !== undefined && known.get(owner) !== undefined,
     /** Looks up the entries of a token not accepted lately: made-up ones have a queue of their own. Undefined if too many wait. */
-    lookUp: async <A>(token: string, isKnown: () => boolean, work: () => Promise<A>): Promise<A | undefined> => {
+    lookUp: async <A>(token: string, isKnown: (token: string) => boolean, work: () => Promise<A>) => {
       const untilMs = performance.now() + maxWaitMs;
-      while (!isKnown() && !lookUps.hasRoom(now())) {
+      while (!isKnown(token)) {
+        if (lookUps.hasRoom(now())) return work().finally(lookUps.enter(now()));
         const leftMs = untilMs - performance.now();
         if (leftMs <= 0 || isTooManyTokens(token)) return undefined;
         tokens.set(token, untilMs);
@@ -159,7 +160,7 @@ export const createAdmission = (
         await new Promise((resolve) => setTimeout(resolve, Math.min(leftMs, lookUpAgainMs)));
         tokens.delete(token);
       }
-      return work().finally(lookUps.enter(now()));
+      return work();
     },
     /** Waits for a place: call `leave` when the request has ended, with the Retry-After of an error in milliseconds. */
     enter: async (request: Applicant) => {

@@ -79,4 +79,9 @@ test("what is asked of the upstream may be stale where something stale is there,
     clock.ms = 67_000;
     expect((await planned())[1]).toBe(false);
   }
+  clock.ms = 1_000;
+  const brief = { ...freshness, staleIfErrorMs: 0 };
+  isolate.store.put(identity, request, entryWith({ url, owner, freshness: brief }), asked, context);
+  clock.ms = 62_000;
+  expect((await planned()).slice(0, 2)).toEqual(["stale", true]);
 });

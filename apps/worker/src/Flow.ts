@@ -1,7 +1,7 @@
 // The whole flow: parse, identify, look up, decide, fetch, store, answer.
 import { basePath, formatOf, mediaTypeOf, requestIdFrom, schemaDigestHeader } from "@bytenite-engines/core/wire";
 import type { Format } from "@bytenite-engines/core/wire";
-import { cacheStatus, endToEnd, errorStatuses, evaluate, isUnsafe } from "@bytenite-engines/http-cache";
+import { cacheStatus, endToEnd, errorStatuses, evaluate } from "@bytenite-engines/http-cache";
 import { hasValidator, parseContentRange, timeToLive, varyNames, withDate } from "@bytenite-engines/http-cache";
 import type { CacheEntry, CacheOutcome, Freshness } from "@bytenite-engines/http-cache";
 import { adminPrefix, answerAdmin } from "./Admin.ts";
@@ -51,7 +51,7 @@ const finish = (made: RequestOutcome, received: Received, isolate: Isolate): Res
   if (upstream !== undefined && upstream.attempts > 0) {
     response.headers.append("server-timing", `upstream;dur=${upstream.durationMs}`);
   }
-  if (method !== "OPTIONS") allowOrigin(response, headers, config.allowedOrigins);
+  allowOrigin(response, headers, config.allowedOrigins);
   metrics.observe(outcome, status, durationMs);
   const isInLog = isLogged(config.logLevel, result, status);
   const given = headers.get("x-request-id");
@@ -80,9 +80,10 @@ const isHit = ({ control, route }: ParsedRequest, { freshness }: Entry, nowMs: n
 const fromMemory = (request: ParsedRequest, nowMs: number, isolate: Isolate, context: RequestContext) => {
   const { token, route, representation, control } = request;
   const { store, budget, identities } = isolate;
-  if (token === undefined || route.endpoint === "other" || control.noTransform) return undefined;
+  if (token === undefined || control.noTransform) return undefined;
   const identity = identities.recall(token);
-  if (identity === undefined || identity.expiresAtMs <= nowMs || store.areNotesDue(identity, nowMs)) return undefined;
+  // An entry is fresh no longer than its token is valid.
+  if (identity === undefined || store.areNotesDue(identity, nowMs)) return undefined;
   const latest = store.recall(identity.digest, identity, route, nowMs);
   const entry = latest && formOf(latest, representation.format);
   if (entry === undefined || !isHit(request, entry, nowMs)) return undefined;
@@ -93,9 +94,9 @@ const fromMemory = (request: ParsedRequest, nowMs: number, isolate: Isolate, con
 const fromCache = async (request: ParsedRequest, body: Request["body"], isolate: Isolate, context: RequestContext) => {
   const { route, headers, isRead, token, control } = request;
   const { now, admission, identities, store } = isolate;
-  const isKnown = (): boolean => token === undefined || admission.knows(identities.recall(token)?.digest);
+  const isKnown = (bearer: string): boolean => admission.knows(identities.recall(bearer)?.digest);
   const lookUp = (): Promise<Reader> => look(request, isolate, context);
-  const reader = isKnown() ? await lookUp() : await admission.lookUp(token ?? "", isKnown, lookUp);
+  const reader = token === undefined ? await lookUp() : await admission.lookUp(token, isKnown, lookUp);
   if (reader === undefined) return refused(request, unavailable({ problem: "crowded" }));
   const [first] = reader.found;
   if (first !== undefined && isHit(request, first, now())) {
@@ -229,9 +230,9 @@ const fetchShared = async (plan: Plan, joins: boolean): Promise<Fetched> => {
   const { route, control } = request;
   const { flights, store, now } = isolate;
   const format = formatAsked(plan);
-  const key = cacheKey(owner ?? nobody, route, format);
-  const isAlone = owner === undefined || route.endpoint === "other" || control.noStore;
-  if (isAlone || store.uncacheable(owner, route) !== undefined) return exchange(plan);
+  if (owner === undefined || route.endpoint === "other" || control.noStore) return exchange(plan);
+  if (store.uncacheable(owner, route) !== undefined) return exchange(plan);
+  const key = cacheKey(owner, route, format);
   for (let left = joins ? maxFollowed : 0; left > 0; left--) {
     // Looked up and joined without an `await` between: after a failed exchange one waiting request starts the next, the others join it.
     const joined = flights.follow(key, owner);
@@ -337,7 +338,7 @@ const requestOf = (plan: Plan, body: Request["body"]): UpstreamRequest => {
 /** Limits freshness to the lifetime of the token (`exp`). */
 const within = (freshness: Freshness, expiresAtMs = Number.POSITIVE_INFINITY): Freshness => {
   const mostMs = Math.max(0, expiresAtMs - freshness.responseTimeMs) + freshness.initialAgeMs;
-  return freshness.lifetimeMs <= mostMs ? freshness : { ...freshness, lifetimeMs: mostMs };
+  return { ...freshness, lifetimeMs: Math.min(freshness.lifetimeMs, mostMs) };
 };
 
 const fieldsOf = (plan: Plan, status: number, headers: Headers, times: UpstreamAnswer, own?: Partial<OwnFields>) => {
@@ -403,9 +404,9 @@ const received = async (plan: Plan, result: UpstreamAnswer): Promise<Fetched> =>
   const contained = isOwn && isWhole ? namesOf(endpoint, format, body.bytes, digest) : isEndpoint ? [] : null;
   // An undecodable 200, or one in an unrequested coding, is passed on and leaves the stored entry.
   const isLost = isOwn && (headers.has("content-encoding") || contained === undefined);
-  const isNegative = isEndpoint && status === 404 && config.negativeMs > 0;
+  const isNegative = isEndpoint && status === 404 && config.negativeMs !== 0;
   const isStorable = isEndpoint ? (isOwn && !isLost) || isNegative : request.method === "GET";
-  const stretch = isEndpoint || status !== 206 ? undefined : parseContentRange(headers.get("content-range"));
+  const stretch = status === 206 ? parseContentRange(headers.get("content-range")) : undefined;
   const askedRange = request.headers.get("range");
   const part = stretch === undefined || askedRange === null ? undefined : { ...stretch, askedRange };
   // "A 206 (Partial Content) response MAY be stored as if it were an incomplete 200 (OK) response" (RFC 9111, 3.3).
@@ -437,27 +438,26 @@ const received = async (plan: Plan, result: UpstreamAnswer): Promise<Fetched> =>
 };
 
 /** Whether an entry that is not for an endpoint can be used again: fresh, or after validation. */
-const isUseful = ({ freshness, headers }: CacheEntry): boolean =>
-  freshness.explicit || timeToLive(freshness, freshness.responseTimeMs) > 0 || hasValidator({ headers });
+const isUseful = ({ freshness, headers }: CacheEntry): boolean => freshness.explicit || hasValidator({ headers });
 
-const nameIn = (tag: string): string => tag.split("@", 1)[0] ?? tag;
+const nameIn = (tag: string): string => tag.replace(/@.*/s, "");
 
 /** Forwards an unsafe method once, streamed, and invalidates what it changed for this user. */
 const write = async (plan: Plan, body: Request["body"]): Promise<Fetched> => {
   const { request, identity, cache, asRead, isolate, context } = plan;
   const { store, upstream, config } = isolate;
   const result = await upstream.send(requestOf(plan, body));
+  if ("problem" in result && result.attempts === 0) return result;
   // Without a response, or with one of a gateway, the change may have happened.
-  const isLost = "problem" in result ? result.attempts > 0 : result.status >= 500;
+  const isLost = "problem" in result || result.status >= 500;
   const isGone = "status" in result && request.method === "DELETE" && [404, 410].includes(result.status);
-  const status = isLost || isGone ? 200 : 500;
-  const ended = "problem" in result || isGone ? { status, headers: new Headers() } : result;
+  const ended = "problem" in result || isGone ? { status: 200, headers: new Headers() } : result;
   const { urls } = cache.invalidate(asRead, ended);
   const asked = store.ask();
   for (const target of urls.flatMap((url) => targetsOf(url, config.upstreamUrl))) {
     context.waitUntil(store.remove(config.cachesAnonymous ? undefined : identity, otherRoute(target), asked));
   }
-  const isChange = urls.length > 0 || (isLost && isUnsafe(request.method));
+  const isChange = urls.length > 0 || isLost;
   // A path that cannot be decoded may be one of engines.
   const engine = enginesPath.exec(request.route.path ?? `${basePath}/engines`);
   if (isChange && identity !== undefined && engine !== null) {

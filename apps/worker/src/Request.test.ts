@@ -254,3 +254,22 @@ test("a refusal is a Status of the asked form, and of none to HEAD", async () =>
     "",
   ]);
 });
+
+test("up to 2,000 targets of up to 512 characters are remembered as they were read", () => {
+  for (const length of [512, 513]) {
+    const target = `/v1/dev/engines?${"&".repeat(length - 16)}`;
+    expect(route("GET", target) === route("GET", target)).toBe(length === 512);
+  }
+  for (const [others, expected] of [
+    [1_999, true],
+    [2_000, false],
+  ] as const) {
+    const first = route("GET", `/v1/dev/engines/first-${others}`);
+    for (let index = 0; index < others; index++) route("GET", `/v1/dev/engines/n${others}-${index}`);
+    expect(route("GET", `/v1/dev/engines/first-${others}`) === first).toBe(expected);
+  }
+});
+
+test("the target of a URL begins with its path", () => {
+  expect(["http://h/a?b=//c", "https://edge.example/"].map(targetOf)).toEqual(["/a?b=//c", "/"]);
+});

@@ -93,7 +93,7 @@ export const refuse = (refused: ErrorResponse, accept: string | null, withBody =
 };
 
 /** Path and query of a URL as it was sent: nothing is decoded, no dot segment resolved. */
-export const targetOf = (url: string): string => url.slice(url.indexOf("/", url.indexOf("//") + 2));
+export const targetOf = (url: string): string => url.slice(url.indexOf("/", "http://h".length));
 
 /** Reads a request for a target (path and query, as sent), or says why it is refused. */
 export const parseRequest = (

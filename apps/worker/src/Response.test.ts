@@ -82,6 +82,8 @@ const plain: Answer = {
 const stored = plain as Entry;
 const part = { first: 2, total: 10, askedRange: "bytes=2-7" };
 const { fetchedAtMs: _, ...unstored } = stored;
+const epoch = "Thu, 01 Jan 1970 00:00:00 GMT";
+const changed = { ...stored, client: [["last-modified", epoch]] } as const;
 
 test.each<[string, Answer, Record<string, string>, string, readonly [number, string, string | null, string | null]]>([
   ["whole", stored, {}, "GET", [200, "abcdef", null, null]],
@@ -108,7 +110,7 @@ test.each<[string, Answer, Record<string, string>, string, readonly [number, str
   ["a range of HEAD", stored, { range: "bytes=1-2" }, "HEAD", [200, "", null, null]],
   ["the entity tag that it has", stored, { "if-none-match": '"e"' }, "GET", [304, "", null, null]],
   ["another entity tag", stored, { "if-none-match": '"f"' }, "GET", [200, "abcdef", null, null]],
-  ["a time", stored, { "if-modified-since": "Thu, 01 Jan 1970 00:00:00 GMT" }, "GET", [200, "abcdef", null, null]],
+  ["a time", stored, { "if-modified-since": epoch }, "GET", [200, "abcdef", null, null]],
   [
     "the entity tag of an error",
     { ...stored, status: 404 },
@@ -117,6 +119,8 @@ test.each<[string, Answer, Record<string, string>, string, readonly [number, str
     [404, "abcdef", null, null],
   ],
   ["the entity tag of a write", unstored, { "if-none-match": '"e"' }, "POST", [200, "abcdef", null, null]],
+  ["a time since which it is the same", changed, { "if-modified-since": epoch }, "GET", [304, "", null, null]],
+  ["a 304 that nobody asked for", { ...unstored, status: 304, bytes: text("") }, {}, "GET", [304, "", null, null]],
   ["a 304 of the upstream", { ...unstored, status: 304 }, { "if-none-match": '"x"' }, "GET", [304, "", null, null]],
   ["HEAD", stored, {}, "HEAD", [200, "", null, null]],
   ["204", { ...unstored, status: 204, bytes: text("") }, {}, "GET", [204, "", null, null]],

@@ -257,7 +257,7 @@ export const createUpstream = (options: UpstreamOptions) => {
 /** Rejects with the signal: service bindings and their bodies do not end with it. */
 const inTime = <A>(signal: AbortSignal, work: Promise<A>): Promise<A> => {
   const aborted = Promise.withResolvers<never>();
-  signal.addEventListener("abort", () => aborted.reject(new Error("timed out")), { once: true });
+  signal.addEventListener("abort", () => aborted.reject(new Error("timed out")));
   return Promise.race([work, aborted.promise]);
 };
 
