@@ -32,9 +32,10 @@ test.runIf(process.platform === "linux")("a file that turns out to be longer is 
 });
 
 test.skipIf(process.platform === "win32")("nothing but a regular file is opened", async () => {
-  const fifo = join(directory, "fifo");
+  const place = mkdtempSync(join(directory, "odd-"));
+  const fifo = join(place, "fifo");
   execFileSync("mkfifo", [fifo]);
-  const path = join(directory, "socket");
+  const path = join(place, "socket");
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(path, resolve));
   for (const [what, kind] of [

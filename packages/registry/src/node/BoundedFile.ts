@@ -50,7 +50,7 @@ export const readBounded = async (path: string, maxBytes: number): Promise<Buffe
     const parts: Array<Buffer> = [];
     let length = 0;
     // It may have grown. `end` is the last byte to read.
-    for await (const part of handle.createReadStream({ end: maxBytes, autoClose: false }) as AsyncIterable<Buffer>) {
+    for await (const part of handle.createReadStream({ end: maxBytes }) as AsyncIterable<Buffer>) {
       parts.push(part);
       length += part.length;
     }

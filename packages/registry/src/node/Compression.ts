@@ -15,8 +15,6 @@ const gzipLevel = 5;
 const toBrotli = promisify(brotliCompress);
 const toGzip = promisify(gzip);
 
-const bytesOf = (body: Body): Uint8Array => (typeof body === "string" ? Buffer.from(body) : body);
-
 /** Digests of bodies that are sent repeatedly: cached rows, and lists made of them. */
 const digests = new WeakMap<Uint8Array, string>();
 
@@ -34,8 +32,8 @@ export const nodeWeb: Pick<WebOptions, "digest" | "compress"> = {
   },
   compress: (body, coding) =>
     coding === "gzip"
-      ? toGzip(bytesOf(body), { level: gzipLevel })
-      : toBrotli(bytesOf(body), {
+      ? toGzip(body, { level: gzipLevel })
+      : toBrotli(body, {
           params: {
             [constants.BROTLI_PARAM_QUALITY]: brotliQuality,
             [constants.BROTLI_PARAM_SIZE_HINT]: body.length,

@@ -1,13 +1,18 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Counter } from "prom-client";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { startServer } from "./HttpServer.ts";
+import type { AccessLog } from "./AccessLog.ts";
+import type { Answer } from "../api/Answer.ts";
+import { startServer, type Handler } from "./HttpServer.ts";
 import { makeMetrics, observed } from "./Metrics.ts";
 import { defaultLimits } from "./ServerLimits.ts";
 
 test("answers are counted by their form; pages and answers without a type have none", async () => {
   const metrics = makeMetrics(":memory:");
+  const labels = vi.spyOn(Counter.prototype, "labels");
+  onTestFinished(() => labels.mockRestore());
   const types = [
     "application/json",
     "application/x-protobuf",
@@ -26,6 +31,9 @@ test("answers are counted by their form; pages and answers without a type have n
     'registry_requests_total{endpoint="none",status="200",format="none"} 2',
     'registry_requests_total{endpoint="none",status="200",format="protobuf"} 2',
   ]);
+  // Looked up once each.
+  expect(labels).toHaveBeenCalledTimes(3);
+  expect(await metrics.text()).toMatch(/^process_cpu_seconds_total [\d.]+$/m);
 });
 
 test("every metric has its value, and times their buckets", async () => {
@@ -95,4 +103,33 @@ test("a request whose handler fails is counted as the 500 that it is answered wi
   expect(said).toHaveBeenCalledOnce();
   said.mockRestore();
   await server.stop();
+});
+
+test("a request is counted and logged with the time of its answer, which has a request id", async () => {
+  const metrics = makeMetrics(":memory:");
+  const lines: Array<unknown> = [];
+  const write: AccessLog["write"] = (head, answer, ms) =>
+    void lines.push([head.target, typeof answer === "string" ? answer : answer.headers["X-Request-Id"], ms]);
+  const log = { write } as AccessLog;
+  let nowMs = 500;
+  const now = vi.spyOn(performance, "now").mockImplementation(() => nowMs);
+  onTestFinished(() => now.mockRestore());
+  const ask = async (id: string | undefined, answer: Answer | "faulted"): Promise<void> => {
+    const head = { target: "/x", header: (name: string) => (name === "x-request-id" ? id : null) };
+    const handler: Handler = async () => {
+      nowMs += 30;
+      return answer;
+    };
+    await observed(handler, metrics, log)({ head } as Parameters<Handler>[0]);
+  };
+  const answer = { status: 200, body: "", logFields: { endpoint: "get", user: "carol" } } as const;
+  await ask("asked-1", { ...answer, headers: {} });
+  await ask("asked-2", { ...answer, headers: { "X-Request-Id": "own" } });
+  await ask("asked-3", "faulted");
+  expect(lines).toEqual([
+    ["/x", "asked-1", 30],
+    ["/x", "own", 30],
+    ["/x", "faulted", 30],
+  ]);
+  expect(await metrics.text()).toMatch(/^registry_request_seconds_sum\{endpoint="get"\} 0\.06$/m);
 });

@@ -6,10 +6,14 @@ import { headOf, headWhenAsked } from "./RequestReading.ts";
 
 type Reading = (head: RequestHead, request: IncomingMessage) => Promise<unknown>;
 
-const isTrusted = (address: string): boolean => /^127\.|^10\./.test(address);
+const isTrusted = (address: string): boolean => /^127\.0\.0\.[1-5]$|^10\./.test(address);
 
 /** What a server reads of a request, and all bytes that its client gets. */
-const exchanged = async (text: string, read: Reading): Promise<{ readonly read: unknown; readonly got: string }> => {
+const exchanged = async (
+  text: string,
+  read: Reading,
+  localAddress = "127.0.0.1",
+): Promise<{ readonly read: unknown; readonly got: string }> => {
   let known: unknown;
   const server = createServer({ requireHostHeader: false }, async (request, response) => {
     known = await read(headOf(request, isTrusted), request).catch((error: Error) => error.message);
@@ -23,7 +27,7 @@ const exchanged = async (text: string, read: Reading): Promise<{ readonly read: 
   onTestFinished(() => void server.close());
   const got = await new Promise<string>((resolve) => {
     let got = "";
-    const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    const socket = connect({ port: (server.address() as AddressInfo).port, host: "127.0.0.1", localAddress });
     socket.on("data", (part) => {
       got += part.toString();
       if (got.endsWith("end\r\n0\r\n\r\n") || got.endsWith("\r\n\r\nend")) socket.destroy();
@@ -45,10 +49,13 @@ test.for<[string, string]>([
   ["10.0.0.1", "127.0.0.1"],
   ["192.0.2.1, somebody", "unknown"],
   ["192.0.2.1, _x, 10.0.0.1", "unknown"],
+  ["192.0.2.1, 10.x", "unknown"],
 ])("of a client of a trusted proxy that names %j the address is %s", async ([names, address]) => {
   const field = names === "" ? "" : `X-Forwarded-For: ${names}\r\n`;
   const { read } = await exchanged(`GET / HTTP/1.1\r\n${field}\r\n`, async (head) => head.address);
   expect(read).toBe(address);
+  const direct = await exchanged(`GET / HTTP/1.1\r\n${field}\r\n`, async (head) => head.address, "127.0.0.9");
+  expect(direct.read).toBe("127.0.0.9");
 });
 
 test.for<[string, string, string, string | null]>([
@@ -56,6 +63,7 @@ test.for<[string, string, string, string | null]>([
   ["http://y:1/a?b", "Host: x", "/a?b", "y:1"],
   ["HTTPS://me@y", "Host: x", "/", "y"],
   ["http://y?b", "Host: x", "/?b", "y"],
+  ["http://y/a/", "Host: x", "/a/", "y"],
   ["*", "Other: x", "*", null],
   ["/", "Host: x\r\nhost: z", "/", "x, z"],
 ])("of target %s with %j the path is %s, and the host %s", async ([target, field, path, host]) => {

@@ -61,16 +61,9 @@ export const headOf = (request: IncomingMessage, isTrusted: (address: string) =>
   };
 };
 
-/** All fields of a name joined (RFC 9110, 5.3): Node keeps the first of these only, and proxies may use another. */
-const all = ({ rawHeaders, headers }: IncomingMessage, name: "host" | "authorization"): string | undefined => {
-  const values: Array<string> = [];
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const field = rawHeaders[index] ?? "";
-    if (field.length !== name.length || field.toLowerCase() !== name) continue;
-    values.push(rawHeaders[index + 1] ?? "");
-  }
-  return values.length > 1 ? values.join(", ") : headers[name];
-};
+/** All fields of a name joined (RFC 9110, 5.3): `headers` has the first of these only, and proxies may use another. */
+const all = ({ headersDistinct }: IncomingMessage, name: "host" | "authorization"): string | undefined =>
+  headersDistinct[name]?.join(", ");
 
 /** The same after `Expect: 100-continue`: the client sends its body only on request (RFC 9110, 10.1.1). */
 export const headWhenAsked = (
@@ -80,7 +73,7 @@ export const headWhenAsked = (
 ): RequestHead => ({
   ...headOf(request, isTrusted),
   body: async (maxBytes) => {
-    if (Number(request.headers["content-length"] ?? 0) > maxBytes) throw bodyTooLong(maxBytes);
+    if (Number(request.headers["content-length"]) > maxBytes) throw bodyTooLong(maxBytes);
     response.writeContinue();
     return bodyOf(request, maxBytes);
   },

@@ -25,6 +25,24 @@ test("a statement is read twice per version, and statements that differ in a val
   expect(rows(1, 2)).toEqual({ value: 1, read: 7 });
 });
 
+test("statements are told apart by their text, and values made of rows are kept for one version", () => {
+  const cache = makeRowCache();
+  const rows = (sql: string): unknown => cache.rows({ sql, values: [1] }, 1, () => [{ sql }])[0];
+  for (let call = 0; call < 3; call++) {
+    for (const sql of ["SELECT a, ?", "SELECT b, ?"]) expect(rows(sql)).toEqual({ sql });
+  }
+  let made = 0;
+  const value = (key: string, version: number): unknown => cache.made(key, version, () => ({ made: ++made }));
+  expect([value("a", 1), value("a", 1), value("b", 1), value("a", 2)]).toEqual([
+    { made: 1 },
+    { made: 1 },
+    { made: 2 },
+    { made: 3 },
+  ]);
+  cache.clear();
+  expect(value("a", 2)).toEqual({ made: 4 });
+});
+
 test("memory is bounded: rows that do not fit are read anew", () => {
   const cache = makeRowCache(10_000);
   let reads = 0;

@@ -27,8 +27,8 @@ export interface RowCache {
 /** An empty cache. */
 export const makeRowCache = (limitBytes = maxBytes): RowCache => {
   const remembered = new Map<string, ReadonlyArray<Row>>();
-  const seen = new QuickLRU<string, true>({ maxSize: maxSeen });
-  let bytes = 0;
+  const seen = new QuickLRU<string, undefined>({ maxSize: maxSeen });
+  let bytes = Number.NaN;
   let current = Number.NaN;
   const made = new QuickLRU<string, object>({ maxSize: maxMade });
   const clear = (): void => {
@@ -59,7 +59,7 @@ export const makeRowCache = (limitBytes = maxBytes): RowCache => {
       if (known !== undefined) return known;
       const rows = read();
       if (!seen.has(key)) {
-        seen.set(key, true);
+        seen.set(key, undefined);
         return rows;
       }
       const size = sizeOf(rows) + key.length;

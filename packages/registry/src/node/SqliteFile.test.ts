@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readlinkSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -126,6 +126,7 @@ test("a write that the disk or the file fails says that the database is unavaila
 
 test("a statement is prepared once, and a database in memory is no file", async () => {
   const { database, rows, port } = opened(":memory:");
+  onTestFinished(() => rmSync(":memory:", { force: true }));
   const prepared = vi.spyOn(database, "prepare");
   for (let time = 0; time < 3; time++) {
     rows({ sql: "SELECT 1", values: [] });
@@ -174,7 +175,7 @@ const isOpen = (path: string): boolean =>
 
 test("a file that is not a SQLite database is refused with an error that says so", async () => {
   expect(() => openSqlite(directory)).toThrow(`cannot use the database ${directory}: it is a directory`);
-  const text = join(directory, "text");
+  const text = join(directory, crypto.randomUUID());
   writeFileSync(text, "x".repeat(4_096));
   expect(() => openSqlite(text)).toThrow("file is not a database");
   expect(isOpen(text)).toBe(false);

@@ -75,10 +75,11 @@ export const openSqlite = (path: string, options: SqliteOptions = {}): SqliteFil
   if (options.readOnly === true || (existsSync(path) && !isWritable(path))) return openToRead(path);
   try {
     return prepared(new DatabaseSync(path, { timeout: busyTimeoutMs }), "read-write", (database) => {
-      database.exec(`PRAGMA journal_mode = ${options.selfContained === true ? "DELETE" : "WAL"}`);
       // FULL syncs the log at every commit.
-      database.exec("PRAGMA synchronous = FULL");
-      database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`);
+      database.exec(`
+        PRAGMA journal_mode = ${options.selfContained === true ? "DELETE" : "WAL"};
+        PRAGMA synchronous = FULL;
+        PRAGMA wal_autocheckpoint = ${checkpointPages}`);
     });
   } catch (error) {
     if (!unwritableCodes.has(primaryCodeOf(error))) throw error;
@@ -146,10 +147,12 @@ const prepared = (
 ): SqliteFile => {
   try {
     setUp(database);
-    database.exec(`PRAGMA foreign_keys = ON; ${unmapped}`);
-    // SQLite journals the changes of a statement with triggers; in a file, that is half the time of an import.
-    database.exec("PRAGMA temp_store = MEMORY");
-    database.exec(`PRAGMA cache_size = -${cacheKib}`);
+    // SQLite journals the changes of a statement with triggers; in a file (temp_store), that is half the time of an import.
+    database.exec(`
+      PRAGMA foreign_keys = ON;
+      ${unmapped};
+      PRAGMA temp_store = MEMORY;
+      PRAGMA cache_size = -${cacheKib}`);
   } catch (error) {
     database.close();
     throw error;
