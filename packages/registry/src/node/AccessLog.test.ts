@@ -2,10 +2,14 @@ import { execFileSync } from "node:child_process";
 import {
   closeSync,
   constants,
+  mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
+  readlinkSync,
   readSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -243,6 +247,54 @@ test.runIf(process.platform === "linux").for([
   expect(numbersOf(lines)).toEqual([...Array(2 + more).keys()]);
   expect(readFileSync(path).length).toBe(bytes + more * lineBytes);
 });
+
+test.runIf(process.platform === "linux")("a line that was not begun in one file is written to another", async () => {
+  const { path, log, text, write, messages } = logIntoFifo();
+  write(0);
+  // The 15 pages that a FIFO has left, and a line that does not fit into the rest of the first one.
+  write(15 * 4_096 - lineBytes);
+  write(4_000 - lineBytes);
+  await expect.poll(messages).toEqual([again]);
+  expect(numbersOf(linesOf(text()))).toEqual([0, 1]);
+  rmSync(path);
+  log.reopen();
+  await log.close();
+  expect(numbersOf(linesOf(readFileSync(path, "utf8")))).toEqual([2]);
+});
+
+/** How many descriptors of this process are of a file, where the system tells. */
+const descriptorsOf = (path: string): number =>
+  readdirSync("/proc/self/fd").filter((descriptor) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${descriptor}`).startsWith(path);
+    } catch {
+      return false;
+    }
+  }).length;
+
+test.runIf(process.platform === "linux")(
+  "a log keeps no file open but the one that it writes, and that until it is closed",
+  async () => {
+    const { path, messages } = logIntoFifo();
+    const logs = join(path, "..", "logs");
+    mkdirSync(logs);
+    const file = join(logs, "access.log");
+    const other = openAccessLog(file);
+    renameSync(file, `${file}.1`);
+    other.reopen();
+    await expect.poll(() => descriptorsOf(file)).toBe(1);
+    rmSync(logs, { recursive: true });
+    other.reopen();
+    expect(messages()).toEqual([expect.stringMatching(/^access log: ENOENT/)]);
+    expect(descriptorsOf(file)).toBe(1);
+    await other.close();
+    await other.close();
+    expect(descriptorsOf(file)).toBe(0);
+    mkdirSync(logs);
+    other.reopen();
+    expect(readdirSync(logs)).toEqual([]);
+  },
+);
 
 test("a log that cannot be opened is an error", () => {
   const directory = mkdtempSync(join(tmpdir(), "registry-test-"));
