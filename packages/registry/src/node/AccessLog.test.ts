@@ -7,7 +7,6 @@ import {
   openSync,
   readdirSync,
   readFileSync,
-  readlinkSync,
   readSync,
   renameSync,
   rmSync,
@@ -18,6 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import type { Answer, RequestHead } from "../api/Answer.ts";
+import { descriptorsOf } from "../../test/descriptors.ts";
 import { lineOf, openAccessLog } from "./AccessLog.ts";
 
 const head: RequestHead = {
@@ -261,16 +261,6 @@ test.runIf(process.platform === "linux")("a line that was not begun in one file 
   await log.close();
   expect(numbersOf(linesOf(readFileSync(path, "utf8")))).toEqual([2]);
 });
-
-/** How many descriptors of this process are of a file, where the system tells. */
-const descriptorsOf = (path: string): number =>
-  readdirSync("/proc/self/fd").filter((descriptor) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${descriptor}`).startsWith(path);
-    } catch {
-      return false;
-    }
-  }).length;
 
 test.runIf(process.platform === "linux")(
   "a log keeps no file open but the one that it writes, and that until it is closed",

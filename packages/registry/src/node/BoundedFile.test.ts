@@ -5,7 +5,8 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { openRegular, readBounded, regularFileExists } from "./BoundedFile.ts";
+import { descriptorsOf } from "../../test/descriptors.ts";
+import { maxSettingsBytes, openRegular, readBounded, regularFileExists } from "./BoundedFile.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "registry-files-"));
 afterAll(() => rm(directory, { recursive: true }));
@@ -22,6 +23,8 @@ test("a file is read whole up to its length", async () => {
   });
   await expect(readBounded(join(directory, "missing"), 1)).rejects.toMatchObject({ code: "ENOENT" });
   expect([regularFileExists(path), regularFileExists(join(directory, "missing"))]).toEqual([true, false]);
+  expect(process.platform === "linux" ? descriptorsOf(path) : 0).toBe(0);
+  expect(maxSettingsBytes).toBe(8_388_608);
 });
 
 // Its length is 0 before it is read, as that of a file that grows.

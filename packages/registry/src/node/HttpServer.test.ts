@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
@@ -168,6 +169,8 @@ const exchange = async (port: number, bytes: string): Promise<string> => {
 };
 
 const request = (path = "/", fields = ""): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n${fields}\r\n`;
+const post = (fields: string, body = ""): string => `POST / HTTP/1.1\r\nHost: x\r\n${fields}\r\n${body}`;
+
 const last = "Connection: close\r\n";
 
 test.for<[string, number, string, string | undefined]>([
@@ -349,20 +352,30 @@ const held = () => {
   return { taken, handler, release: () => waiting.shift()?.() };
 };
 
+const chunkOf = (length: number): string => `${length.toString(16)}\r\n${"x".repeat(length)}\r\n`;
+
 test.for([
-  [512, 1, 200],
-  [513, 1, 400],
-  [1_000, 31, 400],
-  [1_000, 32, 200],
-] as const)("a body of %i chunks of %i bytes is answered with %i", async ([count, length, status]) => {
-  const { port } = await observedServer(async (given) => {
-    await given.head.body(100_000).catch(() => undefined);
-    return ok(given);
-  });
-  const chunk = `${length.toString(16)}\r\n${"x".repeat(length)}\r\n`;
-  const head = `POST / HTTP/1.1\r\nHost: x\r\n${last}Transfer-Encoding: chunked\r\n\r\n`;
-  expect(await exchange(port, `${head}${chunk.repeat(count)}0\r\n\r\n`)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
-});
+  [511, 1, 1, 200],
+  [512, 1, 1, 400],
+  [999, 32, 31, 400],
+  [999, 32, 32, 200],
+] as const)(
+  "a body of %i chunks of %i bytes and one of %i is answered with %i",
+  async ([count, length, end, status]) => {
+    const { port, count: counted } = await observedServer(async (given) => {
+      await given.head.body(100_000).catch(() => undefined);
+      return ok(given);
+    });
+    const body = `${chunkOf(length).repeat(count)}${chunkOf(end)}0\r\n\r\n`;
+    // The server closes the connection, whatever its client does.
+    const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    onTestFinished(() => void socket.destroy());
+    socket.write(post(`${last}Transfer-Encoding: chunked\r\n`, body));
+    const [answer] = (await once(socket, "data")) as [Buffer];
+    expect(answer.toString()).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    await expect.poll(() => counted.disconnected).toBe(1);
+  },
+);
 
 test("an address has so many connections, and another one as many", async () => {
   const { port, reached } = await observedServer(ok, { limits: { connectionsPerAddress: 2 } });
@@ -490,7 +503,7 @@ test("a client of a trusted proxy has so many requests at once, over whatever co
   b?.socket.write(of("192.0.2.1", "/b"));
   await expect.poll(() => taken).toEqual(["/a", "/b"]);
   c?.socket.write(of("192.0.2.1", "/c"));
-  await expect.poll(() => c?.got()).toMatch(/^HTTP\/1\.1 429 [^]*\r\nRetry-After: 1\r\n/i);
+  await expect.poll(() => c?.got()).toMatch(/^HTTP\/1\.1 429 [^]*\r\nRetry-After: 1\r\n[^]*"retryDelay":"1s"/i);
   expect(reached).toEqual(["connectionsPerAddress 192.0.2.1"]);
   expect(refused).toEqual([[429, expect.any(String), "192.0.2.1"]]);
   d?.socket.write(of("192.0.2.2", "/d"));
@@ -689,8 +702,6 @@ test("who is cut is the client that holds most over all of its connections, on t
   expect(reached).toEqual(["bytesInFlight 127.0.0.2"]);
   expect([a, other].map(({ socket }) => socket.destroyed)).toEqual([false, false]);
 });
-
-const post = (fields: string, body = ""): string => `POST / HTTP/1.1\r\nHost: x\r\n${fields}\r\n${body}`;
 
 const authorized = "Authorization: x\r\n";
 

@@ -1,10 +1,11 @@
-import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, expect, onTestFinished, test, vi } from "vitest";
 import { DatabaseUnavailable } from "../api/SqlDriver.ts";
+import { descriptorsOf } from "../../test/descriptors.ts";
 import { isCorrupt, openSqlite, primaryCodeOf, type SqliteOptions } from "./SqliteFile.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "registry-sqlite-"));
@@ -163,15 +164,7 @@ test("a file that is read only is not written, and one that is missing not made"
 });
 
 /** Whether this process has a file open, where the system tells. */
-const isOpen = (path: string): boolean =>
-  existsSync("/proc/self/fd") &&
-  readdirSync("/proc/self/fd").some((descriptor) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${descriptor}`) === path;
-    } catch {
-      return false;
-    }
-  });
+const isOpen = (path: string): boolean => process.platform === "linux" && descriptorsOf(path) > 0;
 
 test("a file that is not a SQLite database is refused with an error that says so", async () => {
   expect(() => openSqlite(directory)).toThrow(`cannot use the database ${directory}: it is a directory`);
