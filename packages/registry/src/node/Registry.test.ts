@@ -1,10 +1,21 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { request } from "node:http";
 import { connect } from "node:net";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "@bytenite-engines/test-kit/ports";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { descriptorsOf } from "../../test/descriptors.ts";
 import { startRegistryServer, type RegistryOptions, type RunningRegistry } from "./Registry.ts";
 
 const start = async (options: Partial<RegistryOptions>): Promise<RunningRegistry> => {
@@ -44,6 +55,7 @@ test("a reached limit is logged once a minute, with its value and how often it w
   onTestFinished(() => void vi.useRealTimers());
   const lines = logged();
   const registry = await start({ rateLimit: { perSecond: 0.001, burst: 1 } });
+  vi.advanceTimersByTime(100_000);
   const statuses: Array<number> = [];
   for (let call = 0; call < 4; call++) statuses.push(await ask(registry, "local-alice"));
   for (const ms of [59_999, 1, 60_000]) {
@@ -53,6 +65,8 @@ test("a reached limit is logged once a minute, with its value and how often it w
   expect(statuses).toEqual([200, 429, 429, 429, 429, 429, 429]);
   const line = "registry: limit rateLimit (0.001 a second, 1 at once) reached by alice";
   expect(lines).toEqual([line, `${line}, and 3 times since this was last said`, line]);
+  const counts = await (await fetch(`${registry.origin}/metrics`)).text();
+  expect(counts).toContain('registry_limits_reached_total{limit="rateLimit"} 6\n');
 });
 
 test("a limit of connections is logged with its number", async () => {
@@ -98,10 +112,18 @@ test("archives are in a folder beside the database, or in a temporary one that g
   const names = (): ReadonlyArray<string> => readdirSync(directory).toSorted();
   const memory = await start({});
   expect(names()).toEqual([expect.stringMatching(/^registry-archives-/)]);
+  // Without those of the samples.
+  expect(readdirSync(join(directory, String(names()[0])))).toEqual([]);
+  expect((await fetch(`${memory.origin}/readyz`)).status).toBe(200);
   await memory.stop();
   expect(names()).toEqual([]);
   await (await start({ database: join(directory, "x.sqlite") })).stop();
   expect(names()).toEqual(["x.sqlite", "x.sqlite.archives"]);
+  const samples = readdirSync(join(directory, "x.sqlite.archives"), { withFileTypes: true }).filter((of) =>
+    of.isFile(),
+  );
+  expect(samples.length).toBeGreaterThan(0);
+  for (const { parentPath, name } of samples) expect(statSync(join(parentPath, name)).size).toBeGreaterThan(100);
 });
 
 const anyHost = "registry: requests for any Host are answered: set publicUrl or allowedHosts to check it";
@@ -172,6 +194,7 @@ test("a database that was used with a key is served without it, and with a word 
   const lines = logged();
   const database = join(place(), "engines.sqlite");
   await (await start({ database, key: "k".repeat(32) })).stop();
+  expect(lines).toEqual([]);
   const registry = await start({ database });
   expect([registry.box, registry.seeded]).toEqual([undefined, {}]);
   expect(lines).toEqual([
@@ -181,4 +204,78 @@ test("a database that was used with a key is served without it, and with a word 
   // What SQLite itself changes in the file leaves it the same one.
   registry.file.database.exec("CREATE TABLE t (a); DROP TABLE t; PRAGMA wal_checkpoint(TRUNCATE)");
   expect(await ready()).toBe(200);
+});
+
+test("what is refused before it is a request is counted and logged, and the log is closed at the end", async () => {
+  const accessLog = join(place(), "access.log");
+  const registry = await start({ accessLog });
+  const socket = connect(Number(new URL(registry.origin).port), "127.0.0.1");
+  socket.write("no HTTP\r\n\r\n");
+  await once(socket.resume(), "close");
+  const counts = await (await fetch(`${registry.origin}/metrics`)).text();
+  expect(counts).toContain('registry_requests_total{endpoint="none",status="400",format="json"} 1\n');
+  await registry.stop();
+  const lines = readFileSync(accessLog, "utf8").trimEnd().split("\n");
+  expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
+    { level: "warn", status: 400, address: "127.0.0.1" },
+    { level: "info", status: 200, path: "/metrics" },
+  ]);
+  expect(process.platform === "linux" ? descriptorsOf(accessLog) : 0).toBe(0);
+});
+
+test("a database that cannot be read is told once, and again when it can, by the log and by a metric", async () => {
+  const lines = logged();
+  const database = join(place(), "engines.sqlite");
+  const registry = await start({ database, tokens: { carol: ["a-configured-token-of-carol"] } });
+  const states = async (): Promise<ReadonlyArray<unknown>> => {
+    await new Promise((resolve) => setImmediate(resolve));
+    const status = await ask(registry, "a-configured-token-of-carol");
+    const ready = (await fetch(`${registry.origin}/readyz`)).status;
+    const counts = await (await fetch(`${registry.origin}/metrics`)).text();
+    return [status, ready, /^registry_degraded (\d)$/m.exec(counts)?.[1]];
+  };
+  expect(await states()).toEqual([200, 200, "0"]);
+  registry.file.database.exec("ALTER TABLE engines RENAME TO lost");
+  expect(await states()).toEqual([503, 200, "1"]);
+  expect(await states()).toEqual([503, 200, "1"]);
+  registry.file.database.exec("ALTER TABLE lost RENAME TO engines");
+  expect((await fetch(`${registry.origin}/readyz`)).status).toBe(200);
+  expect(await states()).toEqual([200, 200, "0"]);
+  expect(lines).toEqual([
+    `registry: ${database} fails to read: no such table: engines; requests for what cannot be read get 503. "registry check" names what is damaged`,
+    `registry: ${database} is read again, where it failed before`,
+  ]);
+});
+
+/** What is answered to a request that names a host. */
+const askAs = async (url: string, host: string): Promise<string> => {
+  const asked = request(url, { headers: { Host: host, Authorization: "local-alice" } }).end();
+  const [answer] = (await once(asked, "response")) as [NodeJS.ReadableStream];
+  let text = "";
+  for await (const part of answer) text += String(part);
+  return text;
+};
+
+test("archives are downloaded at the origin by who names loopback, and one that is gone is a fault that is logged", async () => {
+  const lines = logged();
+  const archives = join(place(), "archives");
+  let nowMs = 1_700_000_000_000;
+  const registry = await start({
+    database: join(place(), "engines.sqlite"),
+    archives,
+    trial: true,
+    allowedHosts: ["*"],
+    now: () => nowMs,
+  });
+  const url = `${registry.url}/engines/zipper/download`;
+  expect(await askAs(url, "engines.example")).not.toContain("engineLink");
+  const { engineLink } = JSON.parse(await askAs(url, "localhost:1234")) as { readonly engineLink: string };
+  expect(engineLink.startsWith(`${registry.origin}/archives/`)).toBe(true);
+  expect((await fetch(engineLink)).status).toBe(200);
+  nowMs += 600_000;
+  expect((await fetch(engineLink)).status).toBe(403);
+  nowMs -= 600_000;
+  rmSync(archives, { recursive: true });
+  expect((await fetch(engineLink)).status).toBe(500);
+  expect(lines).toEqual([expect.stringMatching(/^request [\w-]+ failed: Error: the object of archive .* is missing/)]);
 });
