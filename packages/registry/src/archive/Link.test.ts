@@ -19,3 +19,11 @@ test("a link has the form of earlier versions, and opens for ten minutes what it
     expect(await other.verify(pathname, searchParams, 0)).toBeUndefined();
   }
 });
+
+test("without an operator's key links are those of one process", async () => {
+  const [links, others] = [await makeLinks(undefined), await makeLinks(undefined)];
+  const linked = { archive, isOwners: true };
+  const { pathname, searchParams } = new URL(await links.sign(linked, 0), "http://registry.invalid");
+  expect(await links.verify(pathname, searchParams, 0)).toEqual(linked);
+  expect(await others.verify(pathname, searchParams, 0)).toBeUndefined();
+});

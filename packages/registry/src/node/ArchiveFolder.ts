@@ -27,7 +27,7 @@ const failing = async <A>(work: () => Promise<A>): Promise<A> => {
   try {
     return await work();
   } catch (error) {
-    throw error instanceof StorageUnavailable ? error : new StorageUnavailable(error);
+    throw new StorageUnavailable(error);
   }
 };
 

@@ -70,7 +70,7 @@ const endpointOf = ({ method, target }: RequestHead): FaultEndpoint | undefined 
   if (below === uploadsPath) return "upload-link";
   const reading = matchPath(below)?.name;
   if (method === "DELETE" && reading === "get") return "delete";
-  return matchRequest(method === "HEAD" ? "GET" : method, below)?.name ?? reading;
+  return matchRequest(method, below)?.name ?? reading;
 };
 
 const subjectOf = (head: RequestHead, userOf: FaultyOptions["userOf"]): FaultSubject => {

@@ -36,3 +36,7 @@ test.for(["", "https://a", "a/b", "a b", "*.a", "[::1", "ä"])("%j is not a host
   expect(() => assertHosts(["a", host])).toThrow(TypeError);
   expect(() => makeHostCheck([host], { jsonOnly: false })).toThrow(`${JSON.stringify(host)} is not a host`);
 });
+
+test("of what is not a host 100 characters are told", () => {
+  expect(() => assertHosts([`${"a".repeat(99)}/b`])).toThrow(`"${"a".repeat(99)}/" is not a host`);
+});

@@ -1,10 +1,12 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, expect, onTestFinished, test, vi } from "vitest";
 import { DatabaseUnavailable } from "../api/SqlDriver.ts";
+import { mounts } from "../../test/smallDisk.ts";
 import { descriptorsOf } from "../../test/descriptors.ts";
 import { isCorrupt, openSqlite, primaryCodeOf, type SqliteOptions } from "./SqliteFile.ts";
 
@@ -192,4 +194,49 @@ test("a file may be closed with reads under way", async () => {
   close();
   expect([database.isOpen, isOpen(path)]).toEqual([false, false]);
   await new Promise((resolve) => setImmediate(resolve));
+});
+
+/** A database in a directory that nobody can write, not even root, and what `before` has made of it. */
+const locked = (options: SqliteOptions, before: (path: string) => void = () => undefined): string => {
+  const place = mkdtempSync(join(directory, "locked-"));
+  const path = join(place, "engines.sqlite");
+  const { database, close } = openSqlite(path, options);
+  database.exec("CREATE TABLE t (a); INSERT INTO t VALUES (1)");
+  close();
+  before(path);
+  execFileSync("mount", ["--rbind", place, place]);
+  onTestFinished(() => {
+    for (const mounted of [place, path]) spawnSync("umount", ["-R", "-l", mounted]);
+  });
+  execFileSync("mount", ["-o", "remount,ro,bind", place]);
+  return path;
+};
+
+const writer = (path: string): void => {
+  const { database } = opened(path);
+  database.exec("INSERT INTO t VALUES (2)");
+};
+
+/** A file that can be written, in a directory that cannot. */
+const writableAlone = (path: string): void => {
+  const other = join(directory, crypto.randomUUID());
+  copyFileSync(path, other);
+  execFileSync("mount", ["--bind", other, path]);
+};
+
+test.skipIf(!mounts()).for<[string, SqliteOptions, (path: string) => void, string, number]>([
+  ["with a log", {}, () => undefined, "frozen", 1],
+  ["with an empty log", {}, (path) => writeFileSync(`${path}-wal`, ""), "frozen", 1],
+  ["that holds a rollback journal", { selfContained: true }, () => undefined, "read-only", 1],
+  ["that another process writes", {}, writer, "read-only", 2],
+  ["that could be written without a log", {}, writableAlone, "frozen", 1],
+])("a database %s is read where nothing can be written", ([, options, before, access, rows]) => {
+  const file = opened(locked(options, before));
+  expect(file.access).toBe(access);
+  expect(file.rows({ sql: "SELECT * FROM t", values: [] })).toHaveLength(rows);
+});
+
+test.skipIf(!mounts())("a database with something in a log that cannot be read is refused", () => {
+  const path = locked({}, (path) => writeFileSync(`${path}-wal`, "x"));
+  expect(() => openSqlite(path)).toThrow("unable to open database file");
 });
