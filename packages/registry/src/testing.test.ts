@@ -23,6 +23,16 @@ test("a registry starts on the port that is given", async () => {
   expect(registry.origin).toBe(`http://127.0.0.1:${port}`);
 });
 
+test("a fault of an endpoint strikes every method of its path but those of another endpoint", async () => {
+  const faults = [{ on: { endpoint: "get" as const }, fault: { status: 502 } }];
+  await using registry = await startRegistry({ faults });
+  const statuses = ["GET", "HEAD", "PUT", "DELETE"].map(async (method) => {
+    const url = `${registry.url}/engines/zipper`;
+    return (await fetch(url, { method, headers: { Authorization: "local-alice" } })).status;
+  });
+  expect(await Promise.all(statuses)).toEqual([502, 502, 502, 400]);
+});
+
 test("requests are written down with what they carried and how they ended", async () => {
   await using registry = await startRegistry();
   await (await get(registry, "/engines?pagination.limit=2", { "X-Trace": "abc" })).text();

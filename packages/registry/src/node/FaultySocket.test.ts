@@ -50,6 +50,7 @@ test.for<[Fault, string, string, ReadonlyArray<number>]>([
   [{ body: { bytes: 65_536 } }, `${head(65_536)}${"x".repeat(65_536)}`, "end", [96, 65_536]],
   [{ body: { bytes: 9 }, cutBodyAfterBytes: 20 }, `${head(9)}${"x".repeat(9)}`, "end", [92, 9]],
   [{ body: { bytes: 9 }, reset: "in-body" }, `${head(9)}xxxx`, "reset", [92, 4]],
+  [{ body: { bytes: 1 } }, `${head(1)}x`, "end", [92, 1]],
   [{ body: { bytes: 0 } }, head(0), "end", [92]],
   [{ slow: { headersMs: 10 } }, `${head(10)}0123456789`, "end", [...Array<number>(9).fill(10), 3, 10]],
   [{ slow: { bodyMs: 10 } }, `${head(10)}0123456789`, "end", [93, ...Array<number>(10).fill(1)]],

@@ -87,8 +87,8 @@ const writeOver = async (socket: Socket, bytes: Uint8Array, ms: number): Promise
   if (ms === 0) return write(socket, bytes);
   const size = Math.ceil(bytes.length / slowPieces);
   for (let at = 0; at < bytes.length; at += size) {
-    if (!(await waitOn(socket, ms / slowPieces))) return false;
-    if (!(await write(socket, bytes.subarray(at, at + size)))) return false;
+    if (!((await waitOn(socket, ms / slowPieces)) && (await write(socket, bytes.subarray(at, at + size)))))
+      return false;
   }
   return true;
 };
@@ -96,7 +96,7 @@ const writeOver = async (socket: Socket, bytes: Uint8Array, ms: number): Promise
 const writeFiller = async (socket: Socket, bytes: number): Promise<boolean> => {
   const chunk = Buffer.alloc(fillerChunkBytes, "x");
   for (let left = bytes; left > 0; left -= chunk.length) {
-    if (!(await write(socket, left < chunk.length ? chunk.subarray(0, left) : chunk))) return false;
+    if (!(await write(socket, chunk.subarray(0, left)))) return false;
   }
   return true;
 };

@@ -74,13 +74,12 @@ export const openSqlite = (path: string, options: SqliteOptions = {}): SqliteFil
   if (isFile && !existingFile(path) && options.readOnly !== true) createPrivate(path);
   if (options.readOnly === true || (existsSync(path) && !isWritable(path))) return openToRead(path);
   try {
-    return prepared(new DatabaseSync(path, { timeout: busyTimeoutMs }), "read-write", (database) => {
-      // FULL syncs the log at every commit.
-      database.exec(`
-        PRAGMA journal_mode = ${options.selfContained === true ? "DELETE" : "WAL"};
-        PRAGMA synchronous = FULL;
-        PRAGMA wal_autocheckpoint = ${checkpointPages}`);
-    });
+    // FULL syncs the log at every commit.
+    const durable = `
+      PRAGMA journal_mode = ${options.selfContained === true ? "DELETE" : "WAL"};
+      PRAGMA synchronous = FULL;
+      PRAGMA wal_autocheckpoint = ${checkpointPages};`;
+    return prepared(new DatabaseSync(path, { timeout: busyTimeoutMs }), "read-write", durable);
   } catch (error) {
     if (!unwritableCodes.has(primaryCodeOf(error))) throw error;
     return openToRead(path);
@@ -114,9 +113,7 @@ export const createPrivate = (path: string): void => {
 const openToRead = (path: string): SqliteFile => {
   const open = (access: "read-only" | "frozen"): SqliteFile => {
     const location = access === "frozen" ? new URL(`${pathToFileURL(path).href}?immutable=1`) : path;
-    return prepared(new DatabaseSync(location, { readOnly: true, timeout: busyTimeoutMs }), access, (database) => {
-      database.prepare("SELECT count(*) FROM sqlite_master").get();
-    });
+    return prepared(new DatabaseSync(location, { readOnly: true, timeout: busyTimeoutMs }), access, "");
   };
   try {
     return open("read-only");
@@ -140,15 +137,12 @@ const isWritable = (path: string): boolean => {
 };
 
 /** Configures a connection, or closes it on failure. */
-const prepared = (
-  database: DatabaseSync,
-  access: SqliteFile["access"],
-  setUp: (database: DatabaseSync) => void,
-): SqliteFile => {
+const prepared = (database: DatabaseSync, access: SqliteFile["access"], pragmas: string): SqliteFile => {
   try {
-    setUp(database);
     // SQLite journals the changes of a statement with triggers; in a file (temp_store), that is half the time of an import.
+    // The last pragma reads the schema: a file that cannot be read fails here.
     database.exec(`
+      ${pragmas}
       PRAGMA foreign_keys = ON;
       ${unmapped};
       PRAGMA temp_store = MEMORY;
