@@ -187,7 +187,7 @@ const watchBody = (request: IncomingMessage, timeoutMs: number, onRefused: (erro
     request.push = () => false;
     onRefused(Object.assign(new Error("too many pieces"), { code: "ERR_TOO_MANY_PIECES" }));
     request.socket.destroySoon();
-    return push(null);
+    return request.push(piece);
   };
   let read = request.socket.bytesRead;
   const timer = setInterval(() => {
