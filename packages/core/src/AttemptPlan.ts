@@ -80,7 +80,7 @@ export interface AttemptPlan<A> {
     clock: Clock.Clock,
     span: Span | undefined,
     timer: AttemptTimer,
-    hedge: number,
+    hedge?: number,
   ) => Promise<A>;
 }
 

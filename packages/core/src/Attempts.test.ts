@@ -53,6 +53,44 @@ test("a retry costs 14 of 500 tokens, after 429 it costs 5; a success gives back
   ]);
 });
 
+test("events of a read have its template, and of another request its method", async () => {
+  const { client, events } = clientOf([503, 200, 404], { baseUrl: "http://a.example", dedupe: false });
+  await client.get("a");
+  await client.upload(new Uint8Array()).catch(() => {});
+  const [response, retry] = events;
+  expect(response).toMatchObject({ type: "response", method: "GET", status: 503 });
+  expect(retry).toEqual({
+    type: "retry",
+    endpoint: "get",
+    url: "http://a.example/engines/a",
+    template: "/engines/{engine_tag}",
+    attempt: 1,
+    delayMs: expect.any(Number) as number,
+    reason: "Unavailable",
+    status: 503,
+    hinted: false,
+    budgetTokens: 486,
+  });
+  const uploaded = events.filter(({ endpoint }) => endpoint === "upload");
+  expect(uploaded.map(({ method }) => method)).toEqual(uploaded.map(() => "POST"));
+});
+
+test("calls at once are one request, with or without a signal of their own, and only reads", async () => {
+  const { client, events, requests } = clientOf([]);
+  const { signal } = new AbortController();
+  await Promise.all([client.get("a"), client.get("a", { signal }), client.get("a", { format: undefined })]);
+  expect(requests).toHaveLength(1);
+  expect(events.map(({ type }) => type)).toEqual(["response"]);
+  await Promise.allSettled([client.upload(new Uint8Array()), client.upload(new Uint8Array())]);
+  expect(requests).toHaveLength(3);
+});
+
+test("a request without a token is not sent again after 401", async () => {
+  const { client, requests } = clientOf([401]);
+  await expect(client.get("a")).rejects.toMatchObject({ reason: { _tag: "Unauthenticated" }, requests: 1 });
+  expect(requests).toHaveLength(1);
+});
+
 test("a delay is a random part of its upper bound", async () => {
   const { client, events } = clientOf([503, 503, 503], { retry: { baseDelayMs: 4, factor: 1 } });
   await client.get("a");
@@ -68,7 +106,9 @@ const never: Fetch = () => new Promise(() => {});
 test("no timer is left of a call that succeeded, failed, or was given up, nor of one whose token comes too late", async () => {
   const before = timers();
   await clientOf([], { token }).client.get("a");
-  await clientOf([]).client.get("a");
+  const { client } = clientOf([]);
+  await client.get("a");
+  await Promise.all([client.get("a"), client.get("a")]);
   await clientOf([404], { token })
     .client.get("a")
     .catch(() => {});
@@ -191,6 +231,7 @@ it.effect("times are those of the clock: of a request, of the last attempt, and 
     const events: Array<EngineEvent> = [];
     const asked: Array<string> = [];
     const client = yield* EngineClient;
+    yield* TestClock.adjust(5_000_000);
     const call = yield* Effect.forkChild(
       client.withResponse.get("a", {
         fetch: (url) => answers[asked.push(url) - 1]?.promise ?? Promise.reject(new Error("no more")),

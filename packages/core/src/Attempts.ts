@@ -205,9 +205,7 @@ const send = <A>(loop: RetryLoop<A>, withinMs: number, span: Span | undefined): 
     });
     const { hedging } = plan.settings;
     const answer =
-      hedging === undefined
-        ? plan.run(cancel, clock, span, timer, 0)
-        : hedged(hedging, loop, span, timer, cancel.signal);
+      hedging === undefined ? plan.run(cancel, clock, span, timer) : hedged(hedging, loop, span, timer, cancel.signal);
     answer.then(
       (value) => {
         timer.stop();
@@ -280,7 +278,6 @@ class RunningTimer implements AttemptTimer {
     return new Promise((resolve, reject) => {
       const cancel = new Cancellation();
       const end = (cause: Error): void => {
-        spares.delete(end);
         cancel.abort();
         reject(cause);
       };

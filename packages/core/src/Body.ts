@@ -50,7 +50,7 @@ const readStream = async (
   if (response.body === null) return new Uint8Array();
   const reader = response.body.getReader();
   // In one buffer that grows: bytes may come one by one.
-  let bytes = new Uint8Array(firstBufferBytes);
+  let bytes = new Uint8Array();
   let length = 0;
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
     const chunk = part.value ?? new Uint8Array();
@@ -68,6 +68,3 @@ const readStream = async (
   }
   return bytes.slice(0, length);
 };
-
-/** Initial size of the buffer, in bytes. */
-const firstBufferBytes = 16_384;

@@ -48,6 +48,6 @@ export class Cancellation {
 /** Calls back with the reason of a signal. Returns what takes the listener away. */
 export const onAbort = (signal: AbortSignal, listener: (reason: unknown) => void): (() => void) => {
   const abort = (): void => listener(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
+  signal.addEventListener("abort", abort);
   return () => signal.removeEventListener("abort", abort);
 };

@@ -45,6 +45,8 @@ test.for<[options: object, named: RegExp]>([
   [{ deadlineMs: "5" }, /^deadlineMs/],
   [{ limits: { maxBodyBytes: -1 } }, /^maxBodyBytes/],
   [{ limits: { maxJsonDepth: Number.NaN } }, /^maxJsonDepth/],
+  [{ headers: "abc" }, /^headers must be an object of names and values$/],
+  [{ headers: null }, /^headers must be an object of names and values$/],
   [{ retry: { maxAttempts: 0 } }, /^maxAttempts must be a number from 1, not 0$/],
   [{ retry: { maxAttempts: 1.5 } }, /^maxAttempts must be a whole number, not 1.5$/],
   [{ retry: { factor: 0.5 } }, /^factor must be a number from 1/],

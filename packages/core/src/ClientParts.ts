@@ -71,7 +71,7 @@ const partsOf = (options: CallOptions, base: ClientParts | undefined, tracing: T
     fetch,
     emit,
     tracing,
-    renewable: credentials?.renewable ?? base?.renewable ?? false,
+    renewable: (credentials ?? base)?.renewable === true,
     token: (clock, rejected, cancel, trace) =>
       credentials === undefined
         ? base?.token(clock, rejected, cancel, trace)

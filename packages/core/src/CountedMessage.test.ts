@@ -1,9 +1,10 @@
-import { create, fromBinary, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, fromBinary, ScalarType, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { EngineListResponseSchema } from "@bytenite-engines/proto";
 import { expect, test } from "vitest";
 import { EverythingSchema } from "../test/gen/kitchen/v1/kitchen_pb.ts";
 import { readAnyMessage, readCounted } from "./CountedMessage.ts";
+import { describe } from "./Descriptor.ts";
 import { defaultReadLimits, LimitExceeded } from "./ReadLimits.ts";
 
 const written = (init: MessageInitShape<typeof EverythingSchema>): Uint8Array =>
@@ -81,6 +82,13 @@ test("what a group has, in place of a message, is counted", () => {
     .finish();
   expect(() => readCounted(EverythingSchema, bytes, { maxItems: 21 })).toThrow(LimitExceeded);
   expect(() => readCounted(EverythingSchema, bytes, { maxItems: 22 })).not.toThrow(LimitExceeded);
+});
+
+test("packed floats have four bytes each", () => {
+  const schema = describe("a.Floats", [["floats", 1, [ScalarType.FLOAT]]]);
+  const bytes = field(1, WireType.LengthDelimited).bytes(new Uint8Array(36)).finish();
+  expect(() => readCounted(schema, bytes, { maxItems: 9 })).toThrow(LimitExceeded);
+  expect(() => readCounted(schema, bytes, { maxItems: 10 })).not.toThrow(LimitExceeded);
 });
 
 test("a map's entry, or a message, of another wire type is one item", () => {

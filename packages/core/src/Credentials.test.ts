@@ -169,6 +169,11 @@ test("tokens are kept by key, of so many keys, the oldest of which goes first", 
   await tokenOf(2, "token-of-2");
   for (const of of [maxKeptTokens + 1, 2]) await tokenOf(of);
   expect(fetched.slice(maxKeptTokens + 2)).toEqual(["2", String(maxKeptTokens + 1)]);
+  // Nor does it take the place of another one.
+  await tokenOf(5, "token-of-5");
+  await tokenOf(4);
+  expect(fetched.slice(maxKeptTokens + 4)).toEqual(["5"]);
+  expect(maxKeptTokens).toBe(1_000);
 });
 
 test("a keyed source whose key is a promise is asked once for all calls that wait for it", async () => {

@@ -1,7 +1,7 @@
 import { getEventListeners } from "node:events";
 import * as Duration from "effect/Duration";
 import * as Effect from "effect/Effect";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Cancellation } from "./Cancellation.ts";
 import { InFlight, type Shared } from "./Deduplication.ts";
 import { liveClock } from "./Timer.ts";
@@ -91,6 +91,20 @@ test("who waits for a call that gives up does the work, and the next one waits f
   works[1]?.resolve(value);
   expect(await Promise.all(followers)).toEqual([value, value]);
   expect(works).toHaveLength(2);
+});
+
+test("who waits for a call that ended without a word, as in Workers, does the work", async () => {
+  const { clock } = stopped();
+  const inFlight = new InFlight<string>((value) => value);
+  const ended = new Promise<string>(() => {});
+  // Who runs it hears nothing any more, and the others that it failed.
+  vi.spyOn(ended, "then")
+    .mockReturnValueOnce(new Promise(() => {}))
+    .mockImplementation((_, fail) => Promise.reject(new Error("ended")).catch(fail));
+  const call = (work: () => Promise<string>) =>
+    inFlight.dedupe("k", { clock, cancel: new Cancellation(), state: {} }, work);
+  void call(() => ended);
+  expect(await call(() => Promise.resolve("done"))).toBe("done");
 });
 
 test("a call waits three seconds at most, from when the work began", async () => {

@@ -2,7 +2,7 @@
 import { create, type DescField, type DescMessage } from "@bufbuild/protobuf";
 import { EngineListResponseSchema, EngineMessageSchema, EngineSchema } from "@bytenite-engines/proto";
 import { expect, test } from "vitest";
-import { hasImplicitPresence, namesOf, newMessage } from "./Descriptor.ts";
+import { hasImplicitPresence, namesOf, newMessage, oncePer } from "./Descriptor.ts";
 import * as small from "./gen/descriptors.ts";
 
 const fieldOf = (field: DescField) => ({
@@ -53,4 +53,14 @@ test("a new message has its values, and the defaults of proto3 for all others", 
   expect(newMessage(small.EngineSchema, init)).toEqual(create(EngineSchema, init));
   for (const [own, theirs] of pairs) expect(newMessage(own as DescMessage)).toEqual(create(theirs as DescMessage));
   expect(newMessage(EngineMessageSchema, { engineData: new Uint8Array([1]) }).engineData).toEqual(new Uint8Array([1]));
+});
+
+test.for([7, undefined])("what is made once of a descriptor is %s afterwards, too", (value) => {
+  const asked: Array<DescMessage> = [];
+  const of = oncePer((schema) => {
+    asked.push(schema);
+    return value;
+  });
+  for (const schema of [EngineSchema, EngineMessageSchema, EngineSchema]) expect(of(schema)).toBe(value);
+  expect(asked).toEqual([EngineSchema, EngineMessageSchema]);
 });

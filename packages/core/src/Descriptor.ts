@@ -85,14 +85,19 @@ const zeroOf = (scalar: ScalarType): unknown => {
   }
 };
 
-const fieldsByName = new WeakMap<DescMessage, ReadonlyMap<string, DescField>>();
+/** A function that makes something of a descriptor once, and gives the same afterwards. */
+export const oncePer = <V>(make: (schema: DescMessage) => V): ((schema: DescMessage) => V) => {
+  const made = new WeakMap<DescMessage, V>();
+  return (schema) => {
+    const known = made.get(schema);
+    if (known !== undefined || made.has(schema)) return known as V;
+    const value = make(schema);
+    made.set(schema, value);
+    return value;
+  };
+};
 
 /** The fields of a message by their names in proto and in JSON. */
-export const namesOf = (schema: DescMessage): ReadonlyMap<string, DescField> => {
-  let names = fieldsByName.get(schema);
-  if (names === undefined) {
-    names = new Map(schema.fields.flatMap((field) => [[field.name, field] as const, [field.jsonName, field] as const]));
-    fieldsByName.set(schema, names);
-  }
-  return names;
-};
+export const namesOf: (schema: DescMessage) => ReadonlyMap<string, DescField> = /* @__PURE__ */ oncePer(
+  ({ fields }) => new Map(fields.flatMap((field) => [[field.name, field] as const, [field.jsonName, field] as const])),
+);

@@ -139,7 +139,6 @@ const plainToken = (option: EngineCallOptions["token"]): CallOptions["token"] =>
 const plainGiven = (given: GivenToken): string | ExpiringToken => {
   if (typeof given !== "object" || given === null) return given;
   if (Redacted.isRedacted(given)) return Redacted.value(given);
-  const { token, expiresAtMs } = given;
-  const text = Redacted.isRedacted(token) ? Redacted.value(token) : token;
-  return { token: text, ...(expiresAtMs === undefined ? {} : { expiresAtMs }) };
+  const { token } = given;
+  return { ...given, token: Redacted.isRedacted(token) ? Redacted.value(token) : token };
 };

@@ -51,12 +51,12 @@ interface Circuit {
   /** When the state was entered; in half-open, when the probe was sent. */
   sinceMs: number;
   /** Whether a probe is on its way. */
-  probing: boolean;
+  probing?: boolean;
   /** By number of the interval. */
   readonly counts: Map<number, { sound: number; failed: number }>;
 }
 
-const closedCircuit = (sinceMs: number): Circuit => ({ state: "closed", sinceMs, probing: false, counts: new Map() });
+const closedCircuit = (sinceMs: number): Circuit => ({ state: "closed", sinceMs, counts: new Map() });
 
 /**
  * A breaker for the option `breaker` of a client or exchanger, one circuit per origin. What counts as a failure is what may

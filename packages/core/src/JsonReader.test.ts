@@ -80,6 +80,7 @@ test.for<[json: JsonObject, field: string, value: unknown]>([
   [{ revision: "-0012" }, "revision", -12],
   [{ revision: 1e3 }, "revision", 1000],
   [{ isPublic: "true" }, "isPublic", true],
+  [{ isPublic: "false" }, "isPublic", false],
   [{ is_public: true }, "isPublic", true],
   [{ user_name: "a" }, "userName", "a"],
   [{ revision: 2_147_483_647 }, "revision", 2_147_483_647],

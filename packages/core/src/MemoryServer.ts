@@ -184,7 +184,7 @@ const listed = (engines: ReadonlyArray<Engine>, parameters: URLSearchParams, for
 };
 
 const resolve = (engines: ReadonlyArray<Engine>, tag: EngineTag): Engine | undefined => {
-  const none = { major: -1, minor: -1 };
+  const none = { major: -Infinity, minor: -Infinity };
   return engines
     .filter(({ name, version }) => {
       const { major, minor } = parseVersion(version) ?? none;

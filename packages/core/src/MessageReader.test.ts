@@ -89,6 +89,7 @@ test.for([
         ] as const,
     ),
   ),
+  ["a text whose first byte is 128, before zeros", new Uint8Array([0x12, 4, 0x80, 0, 0, 0])],
   [
     "a text that is not UTF-8",
     field(2, WireType.LengthDelimited)
@@ -105,6 +106,10 @@ test.for([
 ] as const)("%s is not an engine", ([, bytes]) => {
   expect(outcome(readMessage, EngineSchema, bytes)).toBeUndefined();
   expect(outcome(fromBinary, EngineSchema, bytes)).toBeUndefined();
+});
+
+test("a wire type that there is not is named", () => {
+  expect(() => readMessage(EngineSchema, new Uint8Array([0x0f]))).toThrow("there is no wire type 7");
 });
 
 test.for([

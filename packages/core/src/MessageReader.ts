@@ -1,5 +1,6 @@
 // Protobuf decoding by generated readers.
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { oncePer } from "./Descriptor.ts";
 import { readers } from "./gen/readers.ts";
 import { MessageBytes } from "./MessageBytes.ts";
 import type { ReadLimits } from "./ReadLimits.ts";
@@ -34,14 +35,10 @@ export const hasReader = (schema: DescMessage): boolean => readerOf(schema) !== 
 
 type Reader = (from: MessageBytes, end: number) => unknown;
 
-const found = /* @__PURE__ */ new WeakMap<DescMessage, Reader | undefined>();
+const readerOf = (schema: DescMessage): Reader | undefined => readers.get(schema) ?? readerOfOther(schema);
 
 /** Other descriptors of the same message have the same reader: those of protobuf-es, or of somebody's own copy of the contract. */
-const readerOf = (schema: DescMessage): Reader | undefined => {
-  const own = readers.get(schema);
-  if (own !== undefined || found.has(schema)) return own ?? found.get(schema);
+const readerOfOther: (schema: DescMessage) => Reader | undefined = /* @__PURE__ */ oncePer((schema) => {
   const form = canonicalForm(schema);
-  const reader = [...readers].find(([known]) => canonicalForm(known) === form)?.[1];
-  found.set(schema, reader);
-  return reader;
-};
+  return [...readers].find(([known]) => canonicalForm(known) === form)?.[1];
+});

@@ -13,8 +13,8 @@ export const offered: ReadonlyArray<Representation> = (["json", "protobuf"] as c
 );
 
 interface MediaRange {
-  readonly type: string;
-  readonly subtype: string;
+  /** Type and subtype, or `*` for any. */
+  readonly range: string;
   /** Whether it has a parameter other than its weight and a charset. None of what we offer has one. */
   readonly isNarrower: boolean;
   readonly quality: number;
@@ -44,21 +44,12 @@ export const negotiate = (accept: string | null | undefined): Representation | u
 };
 
 const qualityOf = (mediaType: string, ranges: ReadonlyArray<MediaRange>): number => {
-  const [type, subtype] = mediaType.split("/");
-  let quality = 0;
-  let specificity = -1;
-  for (const range of ranges) {
-    const precise = range.type === "*" ? 0 : range.subtype === "*" ? 1 : 2;
-    const matches =
-      !range.isNarrower &&
-      (range.type === "*" || range.type === type) &&
-      (range.subtype === "*" || range.subtype === subtype);
-    if (matches && precise > specificity) {
-      quality = range.quality;
-      specificity = precise;
-    }
+  const [type] = mediaType.split("/");
+  for (const name of [mediaType, `${type}/*`, "*/*"]) {
+    const found = ranges.find(({ range, isNarrower }) => range === name && !isNarrower);
+    if (found !== undefined) return found.quality;
   }
-  return quality;
+  return 0;
 };
 
 /** A quoted string (RFC 9110, 5.6.4): nothing that is offered has one, so that its text does not matter. */
@@ -87,5 +78,5 @@ const parseRange = (element: string): MediaRange | undefined => {
     // A charset says nothing about JSON, which is always UTF-8 (RFC 8259, 8.1).
     if (name !== "" && name !== "charset") isNarrower = true;
   }
-  return { type, subtype, isNarrower, quality };
+  return { range, isNarrower, quality };
 };

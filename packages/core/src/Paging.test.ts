@@ -90,6 +90,16 @@ test("a failure for another reason than the page size is not asked for again", (
   expect(smallerPage(firstPage({}), invalid)).toBeUndefined();
 });
 
+test("an empty page that says that more follow is a failure, with what was read before", () => {
+  const parts = { baseUrl: "http://x" };
+  const early = (params: ListParams, total: number) =>
+    endedEarly(parts, firstPage(params), { engines: [], pagination: { total, hasNext: true } } as never)?.message;
+  expect(early({}, 7)).toContain(`after 0 of 7 engines: an empty page with hasNext`);
+  expect(early({}, 0)).toContain(`after 0 engines: an empty page with hasNext`);
+  expect(early({ pagination: { offset: 5 } }, 7)).toContain(`after 5 of 7 engines`);
+  expect(early({ offset: 7 }, 7)).toContain(`after 7 engines`);
+});
+
 test("no page is larger than a client may read", () => {
   expect(nextPage(firstPage({}), page(20, true), 100)?.params.limit).toBe(100);
 });

@@ -86,6 +86,16 @@ test.for<[query: string, expected: object]>([
   expect(decodeQuery(list, new URLSearchParams(query))).toMatchObject(expected);
 });
 
+test("an integer of 64 bits is a BigInt, or text where its field says so", () => {
+  const query = "int64=1&int64Text=2&int64s=3&int32=4";
+  expect(decodeQuery(EverythingSchema, new URLSearchParams(query))).toMatchObject({
+    int64: 1n,
+    int64Text: "2",
+    int64s: [3n],
+    int32: 4,
+  });
+});
+
 test.for(["AQID-_8=", "AQID-_8", "AQID+/8=", "AQID%2B%2F8="])("engineData=%s is read as base64", (text) => {
   const read = decodeQuery(get, new URLSearchParams(`engineData=${text}`));
   expect([...read.engineData]).toEqual([1, 2, 3, 251, 255]);

@@ -198,5 +198,5 @@ const valueIn = (field: DescField, text: string, parse: WellKnownParser | undefi
   if (field.enum !== undefined) return parseEnum(field.enum, text);
   if (field.message !== undefined) return parse?.(field, text);
   const value = parseScalar(field.scalar, text);
-  return typeof value === "bigint" && field.fieldKind !== "map" && field.longAsString ? String(value) : value;
+  return "longAsString" in field && field.longAsString ? String(value) : value;
 };

@@ -42,8 +42,8 @@ export interface RequestPlan {
   readonly span: Span | undefined;
   readonly cancel: Cancellation;
   readonly timer: AttemptTimer;
-  /** Number of the hedged request, from 0: a second one must not wait for the first. */
-  readonly hedge: number;
+  /** Number of the hedged request, from 0: a second one must not wait for the first. Absent: not hedged. */
+  readonly hedge?: number | undefined;
   /** Absent: nothing is sent. */
   readonly body?: Uint8Array<ArrayBuffer> | undefined;
 }
@@ -165,7 +165,7 @@ const delivered = (
 };
 
 /** The deduplication key: URL and all headers except `traceparent`. */
-const keyOf = ({ url, headers }: HttpRequest, hedge: number): string => {
+const keyOf = ({ url, headers }: HttpRequest, hedge: number | undefined): string => {
   let key = `${hedge} ${url}`;
   // Header values cannot contain a line feed.
   for (const name in headers) if (name !== "traceparent") key += `\n${name}:${headers[name]}`;

@@ -44,10 +44,10 @@ export type RetryBudgets = (origin: string) => RetryBudget;
 /** Makes them; throws RangeError for a capacity other than a number from 0. */
 export const makeBudgets = (capacity?: number): RetryBudgets => {
   const budgets = new Map<string, RetryBudget>();
-  // The first one rejects an invalid capacity before anything is sent.
-  const first = new RetryBudget(capacity);
+  // Rejects an invalid capacity before anything is sent.
+  const { capacity: size } = new RetryBudget(capacity);
   return (origin) => {
-    const budget = budgets.get(origin) ?? (budgets.size === 0 ? first : new RetryBudget(capacity));
+    const budget = budgets.get(origin) ?? new RetryBudget(size);
     budgets.set(origin, budget);
     return budget;
   };

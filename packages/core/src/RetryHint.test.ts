@@ -6,6 +6,7 @@ import { RetryInfoSchema } from "@bytenite-engines/proto";
 import { httpDateForms } from "@bytenite-engines/test-kit/http-dates";
 import type { ErrorDetail } from "./EngineError.ts";
 import { binaryErrors } from "./BinaryErrors.ts";
+import { defaultReadLimits } from "./ReadLimits.ts";
 import { retryAfterMs, retryHintMs } from "./RetryHint.ts";
 
 const now = Date.UTC(2026, 10, 24, 8, 0, 0);
@@ -79,6 +80,7 @@ test.for<[values: Record<string, string>, details: ReadonlyArray<ErrorDetail>, h
   [{ "retry-after": "0.25" }, [], 250],
   [{ "retry-after": "2.007" }, [], 2_007],
   [{ "retry-after": "0" }, [], 0],
+  [{ "retry-after": "90000" }, [], 90_000_000],
   [{ "retry-after": "9".repeat(30) }, [], 2_147_483_648_000],
   [{ "retry-after-ms": "9".repeat(30) }, [], 2_147_483_648_000],
   [{}, [retryInfo(9_000_000_000_000n)], 2_147_483_648_000],
@@ -115,6 +117,13 @@ test.for<[values: Record<string, string>, details: ReadonlyArray<ErrorDetail>, h
   [{}, [{ type: "google.rpc.ErrorInfo", json: { retryDelay: "1s" } }, retryInfoJson("2s")], 2_000],
 ])("headers %j with details %j ask for %s ms", ([values, details, hintMs]) => {
   expect(retryHintMs(headers(values), details, now, binaryErrors.delayMs)).toBe(hintMs);
+});
+
+test("of a RetryInfo with more fields than an answer may have no hint is taken, and the error stays", () => {
+  const binary = new Uint8Array(2 * (defaultReadLimits.maxItems + 1)).map((_, at) => (at % 2 === 0 ? 0x18 : 0));
+  expect(retryHintMs(headers({}), [{ type: "google.rpc.RetryInfo", binary }], now, binaryErrors.delayMs)).toBe(
+    undefined,
+  );
 });
 
 test("a hint is never shortened, and lengthened by less than a millisecond, in both forms", () => {

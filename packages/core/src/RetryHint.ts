@@ -51,7 +51,7 @@ const durationTextMs = (text: JsonValue | undefined): number | undefined => {
 };
 
 /** Whole milliseconds, rounded up, of seconds in decimal. To the nanosecond first: 2.007 * 1000 is a little more than 2007. */
-const millisecondsOf = (seconds: string): number => Math.ceil(Number((Number(seconds) * 1000).toFixed(6)));
+const millisecondsOf = (seconds: string): number => Math.ceil(Math.round(Number(seconds) * 1e9) / 1e6);
 
 const milliseconds = (value: string | null): number | undefined =>
   value !== null && /^\d+(?:\.\d+)?$/.test(value.trim()) ? Math.ceil(Number(value)) : undefined;

@@ -81,4 +81,11 @@ test("base64 of less than eight characters is not looked for, nor of other text 
     [six, `x${six}`, `xy${six}`, `xyz${six}`].map((text) => redact(btoa(text), [six]).includes("<redacted>")),
   ).toEqual([true, false, false, true]);
   expect(redact("töken-123", ["töken-123"])).toBe("<redacted>");
+  // At its ends a character of base64 depends on what stands beside the secret as well.
+  const nine = "abcdefghi";
+  expect(["", "x", "xy"].map((before) => redact(btoa(`${before}${nine}z`), [nine]))).toEqual([
+    "<redacted>eg==",
+    "eG<redacted>Xo=",
+    "eHl<redacted>l6",
+  ]);
 });

@@ -56,9 +56,10 @@ const minBase64Length = 8;
 /** The base64 of a secret that stands anywhere in a longer text: of each of the three alignments what depends on the secret only. */
 const base64Forms = (secret: string): ReadonlyArray<string> => {
   if (!/^[\x20-\x7e]*$/.test(secret)) return [];
-  return [0, 1, 2].flatMap((before) => {
+  // Where the first character stands in base64 that depends on nothing before the secret.
+  return [0, 2, 3].flatMap((start, before) => {
     const end = Math.floor(((before + secret.length) * 8) / 6);
-    const form = btoa("\0".repeat(before) + secret).slice(Math.ceil((before * 8) / 6), end);
+    const form = btoa("\0".repeat(before) + secret).slice(start, end);
     return form.length < minBase64Length ? [] : [form, form.replaceAll("+", "-").replaceAll("/", "_")];
   });
 };

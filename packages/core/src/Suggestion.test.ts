@@ -33,6 +33,10 @@ test("the start of a word is close, something else is not", () => {
     expect(closest(word, [other])).toEqual([]);
 });
 
+test("three are named at most", () => {
+  expect(closest("lisp", ["lisa", "lisb", "lisc", "lisd"])).toEqual(["lisa", "lisb", "lisc"]);
+});
+
 test("several are said as a sentence", () => {
   expect(didYouMean("wat", names, "bne ")).toBe("Did you mean bne watch or bne wait?");
 });
@@ -47,4 +51,6 @@ test("names that have the word in them come after slips", () => {
 test("a name of any length is compared by its first hundred characters", () => {
   const long = "x".repeat(100_000);
   expect(closest(`${long}a`, [`${long}b`, "y"])).toEqual([`${long}b`]);
+  const [word, other] = ["a", "B"].map((last) => "x".repeat(100) + last);
+  expect(closest(word as string, [word as string, other as string])).toEqual([other, word]);
 });

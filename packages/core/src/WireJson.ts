@@ -10,7 +10,7 @@ import {
 } from "@bufbuild/protobuf";
 import { base64Encode } from "@bufbuild/protobuf/wire";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { hasImplicitPresence } from "./Descriptor.ts";
+import { hasImplicitPresence, oncePer } from "./Descriptor.ts";
 import { isLong, shortestFloat } from "./http-rule/FieldText.ts";
 import { timestampText } from "./Timestamp.ts";
 
@@ -20,12 +20,17 @@ type JsonEncoder = <D extends DescMessage>(schema: D, message: MessageShape<D>) 
 interface Writing {
   /** Writes what is not written here: fields of kinds that the API does not have, and well-known types but Timestamp. */
   readonly other: (schema: DescMessage, message: Message) => JsonValue;
-  readonly known: WeakMap<DescMessage, ReadonlyArray<Member>>;
+  readonly membersOf: (schema: DescMessage) => ReadonlyArray<Member>;
 }
 
 /** A writer of JSON; `other` writes what the messages of the API do not have. */
 export const jsonEncoder = (other: Writing["other"]): JsonEncoder => {
-  const writing = { other, known: new WeakMap<DescMessage, ReadonlyArray<Member>>() };
+  const writing: Writing = {
+    other,
+    membersOf: oncePer((schema) =>
+      schema.fields.map((field) => ({ key: field.jsonName, write: memberWriter(schema, field, writing) })),
+    ),
+  };
   return (schema, message) => written(schema, message, writing);
 };
 
@@ -36,7 +41,7 @@ export const encodePlainJson: JsonEncoder = /* @__PURE__ */ jsonEncoder(({ typeN
 
 const written = (schema: DescMessage, message: Values, writing: Writing): JsonObject => {
   const json: JsonObject = {};
-  for (const { key, write } of membersOf(schema, writing)) json[key] = write(message);
+  for (const { key, write } of writing.membersOf(schema)) json[key] = write(message);
   return json;
 };
 
@@ -47,15 +52,6 @@ interface Member {
   readonly key: string;
   readonly write: (message: Values) => JsonValue;
 }
-
-const membersOf = (schema: DescMessage, writing: Writing): ReadonlyArray<Member> => {
-  let members = writing.known.get(schema);
-  if (members === undefined) {
-    members = schema.fields.map((field) => ({ key: field.jsonName, write: memberWriter(schema, field, writing) }));
-    writing.known.set(schema, members);
-  }
-  return members;
-};
 
 const memberWriter = (schema: DescMessage, field: DescField, writing: Writing): Member["write"] => {
   const { localName, jsonName } = field;

@@ -78,7 +78,7 @@ export const createRawClient = (options: RawClientOptions = {}): RawClient => {
   const { fetch = (url, init) => globalThis.fetch(url, init), breaker, onEvent } = options;
   const settings = settingsOf(options);
   const budgets = makeBudgets(options.retryBudget);
-  const emit = onEvent === undefined || onEvent === null ? undefined : safeListener(onEvent);
+  const emit = onEvent ? safeListener(onEvent) : undefined;
   const client = { fetch, renewable: false, token: () => undefined, emit, inFlight: undefined, tracing: undefined };
   return {
     send: async ({ url, method = "GET", body, headers: given, endpoint, signal }) => {
@@ -86,7 +86,7 @@ export const createRawClient = (options: RawClientOptions = {}): RawClient => {
       const state = newState();
       const subject = { endpoint, url: publicUrl(url), ...(method === "GET" ? {} : { method }) };
       const origin = new URL(url).origin;
-      const asking = { subject, url, settings: { ...settings, headers }, state, hedge: 0, ...defined({ body }) };
+      const asking = { subject, url, settings: { ...settings, headers }, state, ...defined({ body }) };
       const plan = {
         subject,
         origin,

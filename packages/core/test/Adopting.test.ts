@@ -200,6 +200,7 @@ test("an engine as JSON, with its times as text and as dates", async () => {
   expect(toJson(await client.status("a"))).toMatchObject({ engineTag: "a@1.0" });
   expect(engine.createdAt && toDate(engine.createdAt).toISOString()).toBe("2025-04-10T10:13:20.250Z");
   expect(toDate(engine.updatedAt)).toBeUndefined();
+  expect(toDate({ seconds: 1n, nanos: 1_999_999 }).getTime()).toBe(1_001);
   expect(toDate({ seconds: -1n, nanos: 500_000_000 }).toISOString()).toBe("1969-12-31T23:59:59.500Z");
 });
 

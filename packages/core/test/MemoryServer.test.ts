@@ -29,6 +29,13 @@ it("serves engines from memory: tags, pages, filters and status, in protobuf", a
   );
 });
 
+it("a version that is removed leaves the others", async () => {
+  const client = createEngineClient({ fetch: memoryServer({ engines }).fetch });
+  await client.delete("zipper@0.9");
+  const { engines: left, pagination } = await client.list();
+  expect([left.map(({ id }) => id), pagination]).toMatchObject([["2", "3"], { total: 2, hasPrevious: false }]);
+});
+
 it("lets a test answer in its place", async () => {
   const { fetch } = memoryServer({
     engines,

@@ -1,6 +1,6 @@
 import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
-import { createRawClient, type RawClientOptions } from "../src/exchange.ts";
+import { createRawClient, errorOf, type RawClientOptions } from "../src/exchange.ts";
 import type { EngineEvent } from "../src/index.ts";
 import { json, startServer } from "@bytenite-engines/test-kit/ports";
 
@@ -86,6 +86,37 @@ test("a listener that throws does no harm, and no event shows the token", async 
   expect(answer).toMatchObject({ status: 200, attempts: 2 });
   expect(events.map(({ type }) => type)).toEqual(["response", "retry", "response"]);
   expect(JSON.stringify(events)).not.toContain("exchanger-token");
+});
+
+test("events of a GET name no method, and a 401 is an answer like others: nothing renews its token", async () => {
+  const url = "http://a.example/engines";
+  const events: Array<EngineEvent> = [];
+  let count = 0;
+  const fetch = () => Promise.resolve(new Response("", { status: ++count === 1 ? 503 : 401 }));
+  const client = createRawClient({ ...quick, fetch, onEvent: (event) => events.push(event) });
+  const answer = await client.send({ url, headers, endpoint: "list" });
+  expect(answer).toMatchObject({ status: 401, attempts: 2, requests: 2 });
+  expect(events.filter(({ type }) => type === "retry")).toEqual([
+    {
+      type: "retry",
+      endpoint: "list",
+      url,
+      attempt: 1,
+      delayMs: 0,
+      reason: "Unavailable",
+      status: 503,
+      hinted: false,
+      budgetTokens: 486,
+    },
+  ]);
+});
+
+test("an answer is an error without the token that was sent", async () => {
+  const message = "exchanger-token-0123456789 may not";
+  await using server = await startServer((_request, response) => json(response, 403, { code: 7, message }));
+  const answer = await createRawClient().send({ url: server.baseUrl, headers, endpoint: "list" });
+  expect(errorOf(answer, headers.authorization)).toMatchObject({ status: 403, serverMessage: "<redacted> may not" });
+  expect(errorOf(answer).serverMessage).toBe(message);
 });
 
 test("every origin has a budget of its own", async () => {

@@ -145,6 +145,11 @@ test("parts of messages are bodies, and answers are parts of messages", async ()
   const error = await failure(inProtobuf.tag({ text: "x", texts: ["a"] }));
   expect(error).toMatchObject({ reason: { _tag: "InvalidArgument" }, attempts: 0 });
   expect(error.message).toContain('protobuf bodies are messages only, so ask with format "json"');
+  expect(error.url).toBe(`${server.baseUrl}/v1/tags/{text}`);
+});
+
+test.for([5, []])("options that are no object, such as %j, are refused", (options) => {
+  expect(() => createServiceClient(Kitchen, options as never)).toThrow("options must be an object, not a");
 });
 
 test("the first binding whose path fields are set is used", async () => {

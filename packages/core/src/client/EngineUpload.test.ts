@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import type { FetchInit } from "../Fetch.ts";
 import { conditionOf } from "./EngineCalls.ts";
-import { createEngineClient, type ClientOptions, type EngineError, type Fetch } from "../promise.ts";
+import { createEngineClient, type ClientOptions, type EngineError, type Fetch, type UploadParams } from "../promise.ts";
 
 const silent: Fetch = (_url, { signal }) =>
   new Promise((_resolve, reject) => {
@@ -28,6 +28,7 @@ const uploaded = async (
   archive: Uint8Array,
   answers: Readonly<Record<string, () => Response>>,
   options: ClientOptions,
+  params: UploadParams = {},
 ) => {
   const requests: Array<{ line: string; headers: Headers; body: FetchInit["body"] }> = [];
   const client = createEngineClient({
@@ -40,7 +41,9 @@ const uploaded = async (
     },
     ...options,
   });
-  const outcome = await client.upload(archive, { tag: "a@0.1" }).catch((cause: unknown) => cause as EngineError);
+  const outcome = await client
+    .upload(archive, { tag: "a@0.1", ...params })
+    .catch((cause: unknown) => cause as EngineError);
   return { requests, lines: requests.map(({ line }) => line), outcome };
 };
 
@@ -102,6 +105,67 @@ test("an empty link is none, and an archive that storage refuses is not announce
   );
   expect(refused.lines).toEqual([ask, "PUT https://storage.example/x"]);
   expect(refused.outcome).toMatchObject({ reason: { _tag: "PermissionDenied" } });
+});
+
+/** One answer after the other, and then the last one again. */
+const inTurn = (...answers: ReadonlyArray<() => Response>) => {
+  let count = 0;
+  return () => (answers[Math.min(count++, answers.length - 1)] as () => Response)();
+};
+
+const [get, engine] = ["GET http://a.example/engines/a@0.1", () => Response.json({ name: "a" })];
+
+test.for<[ifRevision: number | undefined, first: string | null, again: string | null]>([
+  [undefined, null, "*"],
+  [0, "*", "*"],
+  [3, null, null],
+])("with the revision %s an upload that may have failed is sent again under If-None-Match", async (row) => {
+  const [ifRevision, first, again] = row;
+  const answers = { "/engines": inTurn(failing(503), engine), "/engines/a@0.1": failing(404) };
+  const params = ifRevision === undefined ? {} : { ifRevision };
+  const { lines, requests, outcome } = await uploaded(new Uint8Array(1), answers, {}, params);
+  expect(outcome).toMatchObject({ name: "a" });
+  expect(lines).toEqual([send, get, send]);
+  expect(requests.map(({ headers }) => headers.get("if-none-match"))).toEqual([first, null, again]);
+});
+
+test("whether an upload was carried out is not known from an answer without a body", async () => {
+  const answers = { "/engines": failing(503), "/engines/a@0.1": () => new Response() };
+  const { lines, outcome } = await uploaded(new Uint8Array(1), answers, { retry: { maxAttempts: 3, baseDelayMs: 0 } });
+  expect(lines).toEqual([send, get, get]);
+  expect(outcome).toMatchObject({ reason: { _tag: "Undecodable" } });
+});
+
+test("an upload is not hedged; what asks for a link is", async () => {
+  const hedging = { around: () => Promise.reject(new Error("hedged")) };
+  const short = await uploaded(new Uint8Array(1), { "/engines": engine }, { hedging });
+  expect(short.outcome).toMatchObject({ name: "a" });
+  expect((await uploaded(long, {}, { hedging })).outcome).toEqual(new Error("hedged"));
+});
+
+test("of a tag that is no version the error has the beginning", async () => {
+  const { outcome } = await uploaded(new Uint8Array(1), {}, {}, { tag: "x".repeat(200) });
+  expect((outcome as EngineError).serverMessage).toBe(`"${"x".repeat(100)}" must be name@major.minor`);
+  const client = createEngineClient({ fetch: absent });
+  for (const [tag, shown] of [
+    ["x".repeat(200), `"${"x".repeat(100)}"`],
+    [5, "5"],
+  ])
+    await expect(client.delete(tag as string)).rejects.toMatchObject({
+      serverMessage: `${shown} must be name@major.minor`,
+    });
+});
+
+test("what a repeated removal finds gone is removed, and says nothing of a time", async () => {
+  const answers = [failing(503), failing(404)];
+  const fetch: Fetch = () => Promise.resolve(inTurn(...answers.splice(0, 1))());
+  const client = createEngineClient({ fetch, retry: { baseDelayMs: 0 } });
+  expect(await client.withResponse.delete("a@0.1")).toMatchObject({
+    data: { engineTag: "a@0.1" },
+    status: 404,
+    attempts: 2,
+    lastAttemptMs: 0,
+  });
 });
 
 test("an archive of the longest length is sent, and no longer one", async () => {

@@ -9,6 +9,7 @@ import {
   type JsonObject,
   type JsonValue,
   type Message,
+  type MessageInitShape,
 } from "@bufbuild/protobuf";
 import {
   FieldDescriptorProto_Label as Label,
@@ -26,7 +27,7 @@ import { ChildSchema, EverythingSchema, Kitchen } from "../../test/gen/kitchen/v
 import { decodeJson } from "../JsonReader.ts";
 import { attempted, defaultReadLimits, LimitExceeded, type ReadLimits } from "../ReadLimits.ts";
 import { decodeBody } from "../Reading.ts";
-import { readJson, serviceCodec } from "./MessageCodec.ts";
+import { readJson, serviceCodec, withoutPath } from "./MessageCodec.ts";
 
 const schemas: ReadonlyArray<DescMessage> = [
   EngineSchema,
@@ -106,6 +107,31 @@ test.for<[where: string, json: JsonValue]>([
 ])("the text of %s counts before it is converted", ([, json]) => {
   const known = createRegistry(EverythingSchema, FieldMaskSchema);
   expect(() => readJson(EverythingSchema, json, defaultReadLimits, () => known)).toThrow(LimitExceeded);
+});
+
+test("the key of a map may be of any length, unless it is a number", () => {
+  const key = "k".repeat(65);
+  const { message } = readJson(EverythingSchema, { labels: { [key]: "a" } }, defaultReadLimits, () => registry);
+  expect(message).toMatchObject({ labels: { [key]: "a" } });
+  const switches = { ["1".repeat(65)]: true };
+  expect(() => readJson(EverythingSchema, { switches }, defaultReadLimits, () => registry)).toThrow(
+    "switches is not a 64-bit integer",
+  );
+});
+
+test("types that the file of a service imports are known in an Any", () => {
+  const any = { "@type": "type.googleapis.com/google.protobuf.Duration", value: "1s" };
+  const { message } = serviceCodec(Kitchen, undefined).readJson(EverythingSchema, { any }, defaultReadLimits);
+  expect(message).toMatchObject({ any: { typeUrl: any["@type"] } });
+});
+
+test("a field of the path is left out where what holds it is there, and nothing else", () => {
+  const { child } = EverythingSchema.field;
+  const { label } = ChildSchema.field;
+  const left = (init: MessageInitShape<typeof EverythingSchema>) =>
+    withoutPath(EverythingSchema, create(EverythingSchema, init), [{ name: "child.label", fields: [child, label] }]);
+  expect(left({ text: "a" })).toEqual(create(EverythingSchema, { text: "a" }));
+  expect(left({ child: { label: "a", numbers: [1] } })).toEqual(create(EverythingSchema, { child: { numbers: [1] } }));
 });
 
 test("an integer of many digits in an Any is not worked out", () => {

@@ -189,7 +189,7 @@ const examine = (schema: DescMessage, json: JsonValue, path: string, depth: numb
   assertDepth(depth, state);
   countItems(state);
   if (isWellKnown(schema)) return examineWellKnown(schema, json, path, depth, state);
-  if (!isContainer(json) || Array.isArray(json)) return;
+  if (!isContainer(json)) return;
   for (const [key, value] of membersOf(json)) {
     const at = path === "" ? key : `${path}.${key}`;
     const field = namesOf(schema).get(key);
@@ -198,10 +198,7 @@ const examine = (schema: DescMessage, json: JsonValue, path: string, depth: numb
       if (!key.startsWith("[")) state.unknownFields.set(at, value);
       countItems(state);
       examineAny(value, depth + 1, state, 0);
-    } else if (
-      isContainer(value) &&
-      (field.fieldKind === "map" || (field.fieldKind === "list" && Array.isArray(value)))
-    ) {
+    } else if (isContainer(value) && (field.fieldKind === "map" || field.fieldKind === "list")) {
       assertDepth(depth + 1, state);
       const isMap = field.fieldKind === "map";
       for (const [name, item] of membersOf(value)) {
@@ -225,8 +222,8 @@ const examineWellKnown = (
   depth: number,
   state: RegistryReading,
 ): void => {
-  if (schema.typeName === "google.protobuf.Any" && isContainer(json) && !Array.isArray(json)) {
-    const { "@type": type, ...members } = json;
+  if (schema.typeName === "google.protobuf.Any" && isContainer(json)) {
+    const { "@type": type, ...members } = json as JsonObject;
     const inner =
       typeof type === "string" ? state.registry().getMessage(type.slice(type.lastIndexOf("/") + 1)) : undefined;
     if (inner !== undefined)
@@ -242,7 +239,7 @@ const examineWellKnown = (
     if (schema.typeName === "google.protobuf.FieldMask") {
       // protobuf-es converts each capital letter by itself.
       countItems(state, Math.ceil(json.length / valuesPerItem));
-      countItems(state, json.split(",", state.limits.maxItems + 1).length);
+      countItems(state, json.split(",", state.limits.maxItems).length);
     }
     // protobuf-es reads 30 February as a day of March.
     if (schema.typeName === "google.protobuf.Timestamp" && parseTimestamp(json) === undefined)

@@ -38,7 +38,7 @@ export const annotatedRules = (method: DescMethod): ReadonlyArray<HttpRuleRow> =
 const unanswered: ReadonlySet<string> = new Set(["HEAD", "CONNECT", "TRACE"]);
 
 const rowOf = (method: DescMethod, { pattern, body, responseBody }: HttpRule): HttpRuleRow => {
-  const extras = { ...(body === "" ? {} : { body }), ...(responseBody === "" ? {} : { responseBody }) };
+  const extras = { ...(body === "" ? {} : { body }), responseBody };
   switch (pattern.case) {
     case undefined:
       throw new TypeError(`the google.api.http annotation of ${method.toString()} has no path`);

@@ -112,6 +112,13 @@ test.for([
   expect(() => parseTemplate(template)).toThrow(problem);
 });
 
+test("of a template, and of a value that does not fit it, errors have the beginning", () => {
+  expect(() => parseTemplate("a".repeat(300))).toThrow(`path template "${"a".repeat(200)}": must begin with a slash`);
+  expect(() => filled("/v1/{name=shelves/*}", { name: "a".repeat(300) })).toThrow(
+    `the path field name must look like "shelves/*", not "${"a".repeat(100)}"`,
+  );
+});
+
 test("a template of 2,000 characters is read", () => {
   expect(parseTemplate(`/${"a".repeat(1_999)}`).segments).toHaveLength(1);
 });

@@ -4,6 +4,7 @@
 // no translation, so an uncertain message is undefined.
 import { ScalarType, type DescField, type DescMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
 import { WireType, type BinaryReader } from "@bufbuild/protobuf/wire";
+import { oncePer } from "../Descriptor.ts";
 import { messageNames } from "../gen/readers.ts";
 import { MessageBytes } from "../MessageBytes.ts";
 import { readMessageFrom } from "../MessageReader.ts";
@@ -23,7 +24,9 @@ export const unknownNumberOffset = 268_435_456;
 /** The field numbers of a profile, for the option `protobufVerification` of a client. Throws ProfileError. */
 export const fieldNumbers = (profile: Profile): FieldNumbers => {
   const evidence = evidenceFrom(profile);
-  const known = new Map<DescMessage, ProfileReader>();
+  const readerOf = oncePer((schema) =>
+    profileReader(schema, (message) => solve(message, evidenceOf(evidence, message))),
+  );
   return {
     origin: profile.origin,
     areOther: profiledMessages.some((message) => {
@@ -32,14 +35,8 @@ export const fieldNumbers = (profile: Profile): FieldNumbers => {
         ({ field, number, encoding }) => number !== field.number || encoding !== ownEncoding(field),
       );
     }),
-    read: <D extends DescMessage>(schema: D, bytes: Uint8Array, limits?: ReadLimits) => {
-      let reader = known.get(schema);
-      if (reader === undefined) {
-        reader = profileReader(schema, (message) => solve(message, evidenceOf(evidence, message)));
-        known.set(schema, reader);
-      }
-      return reader(bytes, limits) as MessageShape<D> | undefined;
-    },
+    read: <D extends DescMessage>(schema: D, bytes: Uint8Array, limits?: ReadLimits) =>
+      readerOf(schema)(bytes, limits) as MessageShape<D> | undefined,
   };
 };
 

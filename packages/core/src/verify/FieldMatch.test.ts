@@ -32,6 +32,11 @@ const carries = (
 type Init = MessageInitShape<typeof EverythingSchema>;
 const sent = (init: Init): Uint8Array => toBinary(EverythingSchema, create(EverythingSchema, init));
 
+test("a number of more than ten bytes is no value of a field", () => {
+  const bytes = new Uint8Array([0x20, ...new Uint8Array(10).fill(0x80), 0x01]);
+  expect(carries(EverythingSchema, "int32", bytes, 0)).toBe(false);
+});
+
 test.for<[name: string, value: unknown, other: unknown]>([
   ["text", "a", "b"],
   ["text", "https://f/a?sig=1", "https://f/b?sig=1"],

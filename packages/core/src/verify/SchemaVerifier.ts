@@ -1,5 +1,6 @@
 // Verification of protobuf by schema digest, JSON or profile.
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { oncePer } from "../Descriptor.ts";
 import { schemaDigests } from "../gen/schemaDigests.ts";
 import type { Format } from "../MediaType.ts";
 import type { ProtobufReader } from "../MessageReader.ts";
@@ -70,7 +71,6 @@ export interface FormatChoice {
 export class SchemaVerifier {
   readonly #options: VerificationOptions;
   readonly #origins = new Map<string, OriginVerifier>();
-  readonly #digests = new WeakMap<DescMessage, Promise<string>>();
 
   /** Throws RangeError or TypeError for invalid options. */
   constructor(options: VerificationOptions = {}) {
@@ -95,10 +95,7 @@ export class SchemaVerifier {
   isNamed(schema: DescMessage, digest: string | null): boolean | Promise<boolean> {
     if (digest === null) return false;
     const known = schemaDigests[schema.typeName];
-    if (known !== undefined) return known === digest;
-    const own = this.#digests.get(schema) ?? schemaDigest(schema);
-    this.#digests.set(schema, own);
-    return own.then((text) => text === digest);
+    return known === undefined ? digestOf(schema).then((own) => own === digest) : known === digest;
   }
 }
 
@@ -282,6 +279,8 @@ export class OriginVerifier {
     if (this.#memory !== undefined && this.#memory.get(this.#origin) !== status) this.#memory.set(this.#origin, status);
   }
 }
+
+const digestOf = /* @__PURE__ */ oncePer(schemaDigest);
 
 type OnNews = (news: VerificationNews) => void;
 
