@@ -168,6 +168,24 @@ test("an archive that is missing or damaged is not exported", async () => {
   );
 });
 
+test("of an archive whose end is damaged nothing is left in the folder of an export", async () => {
+  const database = await opened();
+  const large = await archiveOf({ name: "large", version: "0.1" }, { "app/main.py": "x".repeat(70_000) });
+  await give(database, "carol", "large", large);
+  for (const name of objectsIn(database)) {
+    const bytes = readFileSync(join(database.archives, name));
+    writeFileSync(
+      join(database.archives, name),
+      Buffer.concat([bytes.subarray(0, -1), Buffer.of(~(bytes.at(-1) ?? 0))]),
+    );
+  }
+  const folder = fresh();
+  await expect(exportArchives(database.file, { ...database, folder }, undefined, box)).rejects.toThrow(
+    /^archives cannot be/,
+  );
+  expect(readdirSync(folder)).toEqual([]);
+});
+
 test("an engine whose archive is not in the folder is imported and named, the first hundred of many", async () => {
   const database = await filled();
   const folder = await exported(database);

@@ -124,6 +124,7 @@ test.for<[string, string, ReadonlyArray<string>]>([
   ["5,000 letters", "x".repeat(5_000), []],
   ["one more", `${"x".repeat(5_000)}y`, ["y"]],
   ["a pair of surrogates at the end", `${"x".repeat(4_999)}\u{1F600}`, []],
+  ["a pair of surrogates across the end", `${"x".repeat(4_999)}\u{1F600}y`, ["y"]],
   ["a pair before the end", `${"x".repeat(4_998)}\u{1F600}y`, ["y"]],
   ["twice as many and one", `${"x".repeat(5_000)}${"y".repeat(5_000)}z`, ["y".repeat(5_000), "z"]],
 ])("a text of %s is one statement, and %s in others", async ([, text, rest]) => {

@@ -110,6 +110,10 @@ test.for<[string, ReadonlyArray<unknown>]>([
     ['f:1:60: there is a second "token": upper and lower case are the same'],
   ],
   [
+    '{"name":"a","version":"0.1","description":"\\\\","type":"a","type":"b"}',
+    ['f:1:59: there is a second "type": upper and lower case are the same'],
+  ],
+  [
     '{"name":"a","version":"0.1","author":"x"}',
     [expect.stringContaining('f:1:29: "author" is not a key of the manifest')],
   ],
