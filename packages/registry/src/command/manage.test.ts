@@ -339,6 +339,23 @@ test("a registry elsewhere may not say how many engines went with a user", async
   expect(lines).toEqual(["deleted ann\twith 0 engines"]);
 });
 
+test("a registry elsewhere has thirty seconds to answer", async () => {
+  const { promise: isAsked, resolve: asked } = Promise.withResolvers<void>();
+  const server = createServer(() => asked());
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close().closeAllConnections());
+  vi.stubEnv("BYTENITE_MANAGE_TOKEN", "token-of-root");
+  onTestFinished(() => void vi.unstubAllEnvs());
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date", "performance"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const ended = printed("users", ["--base-url", `http://127.0.0.1:${(server.address() as AddressInfo).port}`]);
+  await isAsked;
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect((await ended).lines).toEqual([
+    expect.stringMatching(/: No answer within the attempt timeout of 30000 ms \[GET /),
+  ]);
+});
+
 test("an audit entry of another registry may have no time of use, and any detail", async () => {
   const { origin, requests } = await scripted({ body: { audit: [change, { ...change, at: null }], next: null } });
   const { lines } = await printed("audit", ["--base-url", `${origin}/`]);
