@@ -343,7 +343,7 @@ test("a registry elsewhere has thirty seconds to answer", async () => {
   const { promise: isAsked, resolve: asked } = Promise.withResolvers<void>();
   const server = createServer(() => asked());
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => void server.close().closeAllConnections());
+  onTestFinished(() => server.close().closeAllConnections());
   vi.stubEnv("BYTENITE_MANAGE_TOKEN", "token-of-root");
   onTestFinished(() => void vi.unstubAllEnvs());
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date", "performance"] });
