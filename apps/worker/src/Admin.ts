@@ -14,9 +14,8 @@ export const adminPrefix = "/-/";
 export const answerAdmin = async (request: Request, path: string, isolate: Isolate): Promise<Response> => {
   const { method, headers } = request;
   const [name = "", ...rest] = path.slice(adminPrefix.length).split("?");
-  if (name === "health") {
+  if (name === "health")
     return method === "GET" || method === "HEAD" ? health(isolate) : refuse(wrongMethod(method, "GET, HEAD"), null);
-  }
   const { adminSecrets } = isolate.config;
   const answer = new Map(Object.entries({ metrics, purge, explain })).get(name);
   // Without a secret these do not exist.

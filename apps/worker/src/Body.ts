@@ -4,7 +4,7 @@ export const maxBodyBytesUnderWay = 24 * 1024 * 1024; // in transit in an isolat
 export const maxBodyBytesPerUser = 6 * 1024 * 1024; // the share of one user, or of one client without a token
 const maxBufferedBytes = 4 * 1024 * 1024; // read as a whole, and perhaps stored; longer bodies are streamed, and stored nowhere
 const minCountedBytes = 64 * 1024; // shorter bodies are not counted: the buffers of the connection take them
-const maxHeldMs = 600_000; // then bytes count as released, since the runtime may end a request silently
+const maxStalledMs = 30_000; // a body of which no part is taken for so long is given up; the runtime may have ended its request silently
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -30,8 +30,10 @@ export const createBodyBudget = (now: () => number) => {
       add(user, -held);
       holders = 0;
     };
-    ends.set(end, now() + maxHeldMs);
+    const renew = (): void => void (ends.delete(end) && ends.set(end, now() + maxStalledMs));
+    ends.set(end, now() + maxStalledMs);
     return {
+      renew, // says that the body goes on
       /** False: so many more bytes are beyond the share of the user, or beyond the whole, or nobody holds it any more. */
       grow: (bytes: number): boolean => {
         for (const [endOther, untilMs] of ends) {
@@ -42,6 +44,7 @@ export const createBodyBudget = (now: () => number) => {
         if (holders < 1 || ofUser > maxBodyBytesPerUser || total + bytes > maxBodyBytesUnderWay) return false;
         add(user, bytes);
         held += bytes;
+        renew();
         return true;
       },
       /** False: nobody holds it any more. */
@@ -50,9 +53,7 @@ export const createBodyBudget = (now: () => number) => {
         holders += 1;
         return true;
       },
-      release: (): void => {
-        if (--holders === 0) end();
-      },
+      release: (): void => void (--holders === 0 && end()),
     };
   };
   return { lease, bytes: (): number => total };
@@ -117,15 +118,20 @@ const pumped = (
   rest?: ReadableStream<Bytes>,
 ) => {
   const pump = async (): Promise<void> => {
+    const writer = writable.getWriter();
+    const stalled = Promise.withResolvers<never>();
     try {
-      const writer = writable.getWriter();
-      for (const chunk of chunks) await writer.write(chunk);
+      for (const chunk of chunks) {
+        const timer = setTimeout(stalled.reject, maxStalledMs, new Error("nobody takes the body"));
+        await Promise.race([writer.write(chunk), stalled.promise]).finally(() => clearTimeout(timer));
+        lease.renew();
+      }
       if (rest === undefined) return await writer.close();
       writer.releaseLock();
       // From here on the runtime moves the bytes.
       await rest.pipeTo(writable);
     } catch (error) {
-      await Promise.allSettled([rest?.cancel(error), writable.abort(error)]);
+      void Promise.allSettled([rest?.cancel(error), writer.abort(error)]); // these may wait for the part that nobody takes
     } finally {
       lease.release();
     }

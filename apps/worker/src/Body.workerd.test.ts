@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { createBodyBudget, joined, readBody, sendBytes, streamBody, watchBody, type Bytes } from "./Body.ts";
 
 const mib = 1024 * 1024;
@@ -38,23 +38,55 @@ test("a lease ends when the last of its holders releases it, once", () => {
   expect(budget.bytes()).toBe(0);
 });
 
-test("what is held for ten minutes counts as released, when room is next asked for", () => {
+test("what has not gone on for half a minute counts as released, when room is next asked for", () => {
   const { budget, clock } = start();
   const lost = budget.lease("alice");
   lost.grow(5);
+  const renewed = budget.lease("alice");
+  renewed.grow(7);
+  const grown = budget.lease("alice");
   clock.ms += 1;
-  const later = budget.lease("alice");
-  later.grow(7);
-  clock.ms += 599_998;
-  expect([budget.lease("bob").grow(1), budget.bytes()]).toEqual([true, 13]);
+  renewed.renew();
+  grown.grow(2);
+  clock.ms += 29_998;
+  expect([budget.lease("bob").grow(1), budget.bytes()]).toEqual([true, 15]);
   clock.ms += 1;
-  expect([budget.lease("bob").grow(1), budget.bytes()]).toEqual([true, 9]);
+  expect([budget.lease("bob").grow(1), budget.bytes()]).toEqual([true, 11]);
   // Its body may still arrive: it is counted no more.
+  lost.renew();
   expect([lost.grow(1), lost.hold()]).toEqual([false, false]);
   lost.release();
-  expect(budget.bytes()).toBe(9);
+  expect(budget.bytes()).toBe(11);
   clock.ms += 1;
   expect([budget.lease("bob").grow(1), budget.bytes()]).toEqual([true, 3]);
+});
+
+test("a body of which no part is taken for half a minute is given up, at its source too", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const { budget, clock } = start();
+  const lease = budget.lease("alice");
+  lease.grow(3);
+  let cancelled: unknown;
+  const rest = new ReadableStream<Bytes>({ cancel: (reason) => void (cancelled = reason) });
+  const { stream, ended } = streamBody(rest, lease, [numbered(1), numbered(2)]);
+  lease.release();
+  const reader = stream.getReader();
+  const pass = async (ms: number) => {
+    clock.ms += ms;
+    await vi.advanceTimersByTimeAsync(ms);
+  };
+  await pass(29_999);
+  expect((await reader.read()).value).toEqual(numbered(1));
+  await pass(29_999);
+  budget.lease("bob").grow(1);
+  expect([budget.bytes(), cancelled]).toEqual([4, undefined]);
+  await pass(1);
+  await ended;
+  expect(budget.bytes()).toBe(1);
+  await expect.poll(() => String(cancelled)).toContain("nobody takes the body");
+  await expect(reader.read()).rejects.toThrow("connection lost");
+  expect(vi.getTimerCount()).toBe(0);
 });
 
 const streamOf = (...chunks: ReadonlyArray<Bytes>): ReadableStream<Bytes> =>

@@ -64,9 +64,8 @@ export const createPurges = () => {
         latestMs = Math.max(latestMs, purge.atMs);
         known.set(JSON.stringify(purge), purge);
         if (purge.owners === undefined) general = folded([...general, purge], maxPurges);
-        for (const owner of purge.owners ?? []) {
+        for (const owner of purge.owners ?? [])
           byOwner.set(owner, folded([...(byOwner.get(owner) ?? []), purge], maxOfOwner));
-        }
       }
       return added;
     },

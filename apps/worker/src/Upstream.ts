@@ -171,7 +171,7 @@ export const createUpstream = (options: UpstreamOptions) => {
       response = await inTime(signal, follow(request, signal, body));
       if (response === undefined) return failed("redirected");
       const { status, statusText, headers, body: stream } = response;
-      if (status < 200 || status > 599) {
+      if (status < 200 || status > 599 || (status === 206 && request.isEndpoint)) {
         await stream?.cancel();
         return failed("unusable");
       }
@@ -225,6 +225,7 @@ export const createUpstream = (options: UpstreamOptions) => {
         return { ...result, attempts, asked, requestTimeMs, durationMs };
       }
       if ("lease" in result) result.lease.release();
+      if ("body" in result) void result.body.stream?.cancel();
       metrics.count("upstream_retries_total", `{reason="${failure?._tag ?? ""}"}`);
       await new Promise((resolve) => setTimeout(resolve, decision.delayMs));
     }

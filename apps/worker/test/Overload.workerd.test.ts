@@ -90,6 +90,30 @@ test("parts of stored bodies count like the whole, and end with its bytes", asyn
   expect(budget.bytes()).toBe(0);
 });
 
+test("bodies of answers that are not passed on are counted no more, nor read", async () => {
+  const { budget } = stage.edge.isolate;
+  let cancelled = 0;
+  const endless = (status: number, fields: Record<string, string> = {}) => {
+    const body = new ReadableStream({
+      pull: (controller) => controller.enqueue(new Uint8Array(65_536)),
+      cancel: () => void cancelled++,
+    });
+    return new Response(body, { status, headers: { "content-type": "application/json", ...fields } });
+  };
+  stage.answer = () => (cancelled < 2 ? endless(503) : stage.engineFor(new Headers(json)));
+  expect((await stage.edge.get("alice", "/engines/a", json)).status).toBe(200);
+  expect(cancelled).toBe(2);
+  stage.answer = () => endless(206, { "content-range": "bytes 0-4999999/9000000" });
+  expect((await stage.edge.get("alice", "/engines/b", json)).status).toBe(502);
+  expect(cancelled).toBe(3);
+  stage.clock.ms += 61_000;
+  stage.answer = () => endless(200);
+  expect(cacheResult(await stage.edge.get("alice", "/engines/a", json))).toContain("hit");
+  await expect.poll(() => cancelled).toBe(4);
+  await stage.edge.settle();
+  expect(budget.bytes()).toBe(0);
+});
+
 test("a body that is too long to be read as a whole is streamed, as it came, and stored nowhere", async () => {
   const size = 4 * 1024 * 1024;
   stage.answer = () => engineOfSize(size);
