@@ -292,32 +292,87 @@ test("stops at the limit of a body that unfolds to 64 MiB", async () => {
   });
 });
 
-test("a new TLS connection takes up the session of the last one, unless there were many origins since", async () => {
+test("of the connections to an origin 256 are kept, and those that ended meanwhile take no place", async () => {
+  const sockets: Array<Socket> = [];
+  const waiting: Array<() => void> = [];
+  let count = 257;
+  const server = http.createServer((_request, response) => {
+    waiting.push(() => response.end());
+    if (waiting.length === count) for (const answer of waiting.splice(0)) answer();
+  });
+  server.keepAliveTimeout = 0;
+  server.on("connection", (socket) => sockets.push(socket));
+  const origin = await listening(server);
+  const clients = clientSockets();
+  const fetch = madeFetch();
+  const all = async () =>
+    void (await Promise.all(Array.from({ length: count }, async () => (await fetch(origin)).arrayBuffer())));
+  await all();
+  await expect.poll(() => sockets.filter(({ closed }) => closed).length).toBe(1);
+  const ending = sockets.filter(({ destroyed }) => !destroyed).slice(0, 100);
+  for (const socket of ending) socket.destroy();
+  await expect.poll(() => clients.filter(({ closed }) => closed).length).toBe(101);
+  count = 256;
+  await all();
+  expect(sockets.length).toBe(357);
+  await all();
+  expect(sockets.length).toBe(357);
+});
+
+test("a server gets its name by TLS, unless that is an address", async () => {
   const { key, cert } = selfSigned();
-  const reused: Array<boolean> = [];
+  const names: Array<unknown> = [];
   const server = https.createServer({ key, cert }, ({ socket }, response) => {
-    reused.push((socket as TLSSocket).isSessionReused());
+    names.push((socket as TLSSocket & { servername: unknown }).servername);
     response.end();
   });
-  server.listen(0, "0.0.0.0");
-  await once(server, "listening");
-  onTestFinished(() => server.closeAllConnections());
-  const { port } = server.address() as AddressInfo;
+  const origin = await listening(server);
+  const fetch = madeFetch({ tls: { ca: cert } });
+  for (const each of [origin, origin.replace("127.0.0.1", "localhost")]) await (await fetch(each)).arrayBuffer();
+  expect(names).toEqual([false, "localhost"]);
+});
+
+test("a new TLS connection takes up the session of the last one, unless that failed or there were many origins since", async () => {
+  const { key, cert } = selfSigned();
+  const reused: Array<boolean> = [];
+  let last: Socket | undefined;
+  const server = https.createServer({ key, cert }, ({ socket, url }, response) => {
+    reused.push((socket as TLSSocket).isSessionReused());
+    if (url === "/reset") last?.resetAndDestroy();
+    else response.end();
+  });
+  const { port: behind } = new URL(await listening(server));
+  const front = createServer((socket) => {
+    last = socket;
+    const through = connect(Number(behind), "127.0.0.1");
+    socket.on("error", () => through.destroy());
+    socket.pipe(through).pipe(socket);
+  });
+  front.listen(0, "0.0.0.0");
+  await once(front, "listening");
+  onTestFinished(() => void front.close());
+  const { port } = front.address() as AddressInfo;
   const fetch = madeFetch({ idleTimeoutMs: 0, tls: { ca: cert, servername: "localhost" } });
-  const sockets = published(
-    "http.client.request.start",
-    (message) => (message as { request: http.ClientRequest }).request.socket,
-  );
-  const get = async (last: number) => {
-    await (await fetch(`https://127.0.0.${last}:${port}/`)).arrayBuffer();
-    const socket = sockets.pop();
-    if (socket?.closed === false) await once(socket, "close");
+  const closed = published("http.client.request.start", (message) => {
+    const { socket } = (message as { request: http.ClientRequest }).request;
+    return new Promise((resolve) => socket?.once("close", resolve));
+  });
+  const get = async (host: number, path = "") => {
+    const error = await fetch(`https://127.0.0.${host}:${port}/${path}`).then(
+      (response) => void response.arrayBuffer(),
+      (cause: unknown) => cause,
+    );
+    await closed.at(-1);
+    return error;
   };
   for (let count = 0; count < 2; count++) await get(1);
   expect(reused.splice(0)).toEqual([false, true]);
-  for (let last = 2; last <= 101; last++) await get(last);
+  expect(await get(1, "reset")).toMatchObject({ code: "ECONNRESET" });
+  for (let count = 0; count < 2; count++) await get(1);
+  expect(reused.splice(0)).toEqual([true, false, true]);
+  for (let host = 2; host <= 101; host++) await get(host);
   reused.length = 0;
-  for (const last of [1, 100, 101]) await get(last);
+  for (const host of [1, 100, 101]) await get(host);
   expect(reused.splice(0)).toEqual([true, true, false]);
 });
 

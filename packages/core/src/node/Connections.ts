@@ -61,7 +61,7 @@ interface Origin {
   readonly fields: ReadonlyArray<string>;
   /** Connections, and requests for a tunnel. */
   readonly open: Set<Socket | http.ClientRequest>;
-  readonly idle: Array<Connection>;
+  idle: Array<Connection>;
   /** No Set: its old tables keep its former members until the next full garbage collection, a fifth of the time of a call. */
   readonly waiting: Array<Claim>;
   /** The last TLS session, which makes the next handshake shorter. */
@@ -229,7 +229,6 @@ export class Connections {
 
   #start(claim: Claim, socket: Socket): void {
     const { origin } = claim;
-    const { idle, open } = origin;
     const connection: Connection = { socket, isIdle: false, answer: undefined };
     // What comes between two requests would be taken for the answer to the next one.
     const endUnused = (): void => {
@@ -240,11 +239,10 @@ export class Connections {
     socket.on("session", (session: Buffer) => (origin.session = session));
     socket.on("close", (isError) => {
       if (isError) delete origin.session;
-      const at = idle.indexOf(connection);
-      if (at >= 0) idle.splice(at, 1);
+      origin.idle = origin.idle.filter((each) => each !== connection);
       this.#closed(origin, socket);
     });
-    open.add(socket);
+    origin.open.add(socket);
     claim.connection = connection;
     claim.request.onSocket(socket);
   }
