@@ -101,8 +101,9 @@ const createFlights = <A>(maxAgeMs: number, now: () => number) => {
 export const createIsolate = ({ config, fetch, now, store: cache, purgeLog, limits, analytics }: Surroundings) => {
   const metrics = createMetrics();
   const edge = config.edgeTier ? cache : undefined;
-  const notes = purgeLog === undefined ? edge && notesInCache(edge) : notesInLog(purgeLog);
-  const store = createStore(createMemory(config.memoryBytes, config.memoryEntries), edge, notes, now);
+  const near = edge && notesInCache(edge);
+  const notes = purgeLog === undefined ? near : notesInLog(purgeLog);
+  const store = createStore(createMemory(config.memoryBytes, config.memoryEntries), edge, notes, now, near);
   const onChange = (state: string): void => metrics.count("breaker_changes_total", `{state="${state}"}`);
   const admission = createAdmission(config.deadlineMs, now, onChange, config.cachesAnonymous);
   const budget = createBodyBudget(now);

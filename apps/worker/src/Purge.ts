@@ -35,13 +35,12 @@ const isIn = (purge: Purge, entry: Purgeable): boolean =>
     entry.names === null ||
     entry.names.includes(purge.name));
 
-/** `all` bounded: the oldest ones become one of everything up to then. */
+/** `all`, of one scope, bounded: the oldest ones become one of everything in it up to then. */
 const folded = (all: ReadonlyArray<Purge>, most: number): ReadonlyArray<Purge> => {
   if (all.length <= most) return all;
   const oldest = all.slice(0, all.length - most + 1);
   const [atMs, untilMs] = [Math.max(...oldest.map((purge) => purge.atMs)), Math.max(...oldest.map(endOf))];
-  const hard = oldest.some((purge) => purge.hard);
-  return [{ owners: all[0]?.owners, atMs, untilMs, hard }, ...all.slice(oldest.length)];
+  return [{ atMs, untilMs, hard: oldest.some(({ hard }) => hard), owners: oldest[0]?.owners }, ...all.slice(1 - most)];
 };
 
 export const createPurges = () => {
@@ -64,8 +63,9 @@ export const createPurges = () => {
         latestMs = Math.max(latestMs, purge.atMs);
         known.set(JSON.stringify(purge), purge);
         if (purge.owners === undefined) general = folded([...general, purge], maxPurges);
-        for (const owner of purge.owners ?? [])
+        for (const owner of purge.owners ?? []) {
           byOwner.set(owner, folded([...(byOwner.get(owner) ?? []), purge], maxOfOwner));
+        }
       }
       return added;
     },
@@ -85,28 +85,27 @@ export interface PurgeLogStub {
   since(number: number): Promise<{ readonly purges: ReadonlyArray<Purge>; readonly last: number }>;
 }
 
-/** Storage of purges for other isolates. `isPerOwner`: each owner has notes of its own, so that they crowd out no others. */
+/** Storage of purges for other isolates. */
 export type PurgeNotes = ReturnType<typeof notesInCache>;
 
 export const notesInLog = (log: () => PurgeLogStub): PurgeNotes => {
   let latest: Awaited<ReturnType<PurgeLogStub["since"]>> = { purges: [], last: 0 };
   return {
     reach: `at once in this isolate, within ${purgesReadEveryMs / 1000} seconds everywhere`,
-    isPerOwner: false,
     write: async (purge) => void (await log().append(purge)),
     read: async () => (latest = await log().since(latest.last)).purges,
   };
 };
 
-/** Notes in the Cache API: for the data centre alone. What is written at the same moment by two isolates may be lost. */
+/** Notes in the Cache API: for the data centre alone. Those of an owner crowd out no others. What is written at the same moment by two isolates may be lost. */
 export const notesInCache = (store: EdgeStore) => {
   const readNote = async (name: string): Promise<ReadonlyArray<Purge>> => {
     const noted: unknown = await orNothing(async () => (await store.match(noteOrigin + name))?.json());
-    return Array.isArray(noted) ? noted.filter(isPurge) : [];
+    const purges: ReadonlyArray<Purge> = Array.isArray(noted) ? noted.filter(isPurge) : [];
+    return name === "all" ? purges : purges.map((purge) => Object.assign(purge, { owners: purge.owners ?? [name] }));
   };
   return {
     reach: `at once in this isolate, within ${purgesReadEveryMs / 1000} seconds in its data centre; not in others (no PURGE_LOG is bound)`,
-    isPerOwner: true,
     write: async (purge: Purge): Promise<void> => {
       const headers = { "cache-control": `max-age=${notesKeptSeconds}`, "content-type": "application/json" };
       for (const name of purge.owners ?? ["all"]) {

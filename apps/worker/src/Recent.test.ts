@@ -1,6 +1,12 @@
 import { expect, test } from "vitest";
 import { recentOf } from "./Recent.ts";
 
+const allOf = <A>(kept: ReturnType<typeof recentOf<A>>): ReadonlyArray<readonly [key: string, value: A]> => {
+  const all: Array<readonly [string, A]> = [];
+  kept.each((key, value) => all.push([key, value]));
+  return all;
+};
+
 const setAll = (kept: ReturnType<typeof recentOf<string>>, keys: string): void => {
   for (const key of keys) kept.set(key, key);
 };
@@ -21,8 +27,7 @@ test.each([
       expect(kept.get("a")).toBe("a");
       setAll(kept, after);
       expect(
-        kept
-          .entries()
+        allOf(kept)
           .map(([key]) => key)
           .join(""),
       ).toBe(left);
@@ -49,7 +54,7 @@ test("a value of more than a quarter of the size is not kept, and takes the plac
     ["f", 1],
   ] as const)
     kept.set(key, value);
-  expect([kept.entries(), kept.size(), dropped]).toEqual([
+  expect([allOf(kept), kept.size(), dropped]).toEqual([
     [
       ["c", 2],
       ["d", 2],

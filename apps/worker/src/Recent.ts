@@ -41,7 +41,7 @@ export const recentOf = <A>(
       }
     },
     delete: remove,
-    entries: (): ReadonlyArray<readonly [key: string, value: A]> =>
-      Array.from(slots, ([key, { value }]) => [key, value] as const),
+    /** Looks at all, also at those that are set meanwhile. */
+    each: (look: (key: string, value: A) => void): void => slots.forEach(({ value }, key) => look(key, value)),
   };
 };

@@ -72,7 +72,7 @@ test("whatever is done, both bounds hold and the count of bytes is true", () => 
         if (each.do === "set") memory.set(key, [entryWith({ owner, bytes: new Uint8Array(each.length) })]);
         else if (each.do === "get") memory.get(key, owner);
         else if (each.do === "delete") memory.delete(key);
-        else memory.replaceAll((entry) => (entry.owner === owner ? undefined : entry));
+        else memory.replaceAll(() => undefined, new Set([owner]));
         let bytes = 0;
         let entries = 0;
         for (let index = 0; index < 10; index++) {
@@ -187,9 +187,11 @@ test("entries are there since a time, and change together where one of them does
     [],
   ]);
   const changed = entryWith({ bytes: new Uint8Array(100) });
-  memory.replaceAll((entry) => (entry === one ? changed : entry));
+  memory.replaceAll((entry) => (entry === one ? changed : entry), new Set([undefined]));
   expect(memory.get("k", "alice")).toEqual([changed, other]);
-  memory.replaceAll((entry) => (entry === changed ? undefined : entry));
+  memory.replaceAll((entry) => (entry === changed ? undefined : entry), new Set([undefined]));
+  expect(memory.get("k", "alice")).toEqual([other]);
+  memory.replaceAll(() => undefined, new Set(["bob"]));
   expect(memory.get("k", "alice")).toEqual([other]);
 });
 
@@ -202,7 +204,9 @@ const requestOf = (path: string, fields: Record<string, string> = {}) => {
 const zipper = requestOf("/engines/zipper");
 
 /** A data centre, whose Cache API is a map. Each isolate has what it knows of a token to itself. */
-const start = (notesOf?: (edge: Pick<Cache, "match" | "put" | "delete">) => PurgeNotes) => {
+type NotesOf = (edge: Pick<Cache, "match" | "put" | "delete">) => PurgeNotes;
+
+const start = (notesOf?: NotesOf, nearOf?: NotesOf) => {
   const clock = { ms: 1_000 };
   const stored = new Map<string, Response>();
   const looks: Array<string> = [];
@@ -215,7 +219,8 @@ const start = (notesOf?: (edge: Pick<Cache, "match" | "put" | "delete">) => Purg
     delete: async (url: string) => stored.delete(url),
   } as Pick<Cache, "match" | "put" | "delete">;
   const isolate = async (memoryBytes = 1e8, token = "alice") => {
-    const store = createStore(createMemory(memoryBytes, 20_000), edge, notesOf?.(edge), () => clock.ms);
+    const notes = notesOf?.(edge);
+    const store = createStore(createMemory(memoryBytes, 20_000), edge, notes, () => clock.ms, nearOf?.(edge) ?? notes);
     const identity = await createIdentities().of(token);
     const owner = identity.digest;
     const left: Array<Promise<unknown>> = [];
@@ -511,14 +516,16 @@ test.each<[string, "log" | "cache", [boolean, boolean], { hard: boolean; name?: 
     ["an accepted token, soft", "log", [true, false], { hard: false }, [true, false, true]],
     ["an accepted token, of everything", "log", [true, false], { hard: true }, [true, true, true]],
     ["a token with entries", "log", [false, true], { hard: false }, [true, false, true]],
-    ["a token that may be made up", "log", [false, false], { hard: false, name: "zipper" }, [false, true, false]],
+    ["a token that may be made up, beside a log", "cache", [false, false], { hard: true }, [false, true, true]],
+    ["a token that may be made up, beside a log", "log", [false, false], { hard: true }, [false, true, false]],
     ["a token that may be made up", "cache", [false, false], { hard: false }, [false, true, true]],
   ],
 )(
-  "a purge by %s, with notes in the %s, is applied, ends what comes later of requests before it, and is recorded: %#",
-  async (_what, where, [isKnown, hasEntries], scope, expected) => {
+  "a purge by %s is applied, ends what comes later of requests before it, and is recorded in the %s: %#",
+  async (what, where, [isKnown, hasEntries], scope, expected) => {
     const { written, notes } = logged();
-    const { stored, isolate } = start((edge) => (where === "log" ? notes : notesInCache(edge)));
+    const isLogged = where === "log" || what.endsWith("log");
+    const { stored, isolate } = start(isLogged ? () => notes : notesInCache, notesInCache);
     const { store, identity, owner } = await isolate();
     identity.hasEntries = hasEntries;
     await store.purgeOwn(identity, isKnown, { atMs: 1_000, ...scope });
@@ -549,6 +556,18 @@ test("of one user ten purges are recorded between two readings, the last of ever
   expect(written[19]).toEqual({ atMs: 6_009, untilMs: 11_000, hard: true, owners: [owner] });
 });
 
+test("what was asked before a purge is not stored either when the purges of 4,000 others have taken its place", async () => {
+  const { clock, isolate } = start();
+  const { store, identity, add } = await isolate();
+  const before = store.ask();
+  clock.ms += 1;
+  await store.purgeOwn(identity, true, { atMs: clock.ms, hard: true, name: "other" });
+  for (let other = 0; other < 4_000; other++) await store.purge({ atMs: clock.ms, hard: true, owners: [`o${other}`] });
+  expect(add({}, before)).toBe(false);
+  clock.ms += 1;
+  expect(add()).toBe(true);
+});
+
 test("a purge by an operator is recorded", async () => {
   const { written, notes } = logged();
   const { store } = await start(() => notes).isolate();
@@ -556,21 +575,24 @@ test("a purge by an operator is recorded", async () => {
   expect([written, store.reach]).toEqual([[{ atMs: 5, hard: true }], notes.reach]);
 });
 
-test.each<[string, "log" | "cache", boolean, boolean, boolean, boolean]>([
+test.each<[string, "log" | "cache" | "log and cache", boolean, boolean, boolean, boolean]>([
   ["an accepted token", "cache", true, false, false, true],
   ["a token with entries", "cache", false, true, false, true],
   ["a token whose entries are found meanwhile", "cache", false, false, true, true],
   ["a token that may be made up", "cache", false, false, false, false],
+  ["an accepted token", "log", true, false, false, true],
   ["a token that may be made up", "log", false, false, false, true],
+  ["an accepted token, which another isolate did not know", "log and cache", true, false, false, true],
+  ["a token that may be made up, which another isolate did not know", "log and cache", false, false, false, false],
 ])("of %s the notes in the %s are applied: %#", async (_what, where, isKnown, hasEntries, isFound, expected) => {
   const { notes } = logged();
-  const { clock, isolate } = start((edge) => (where === "log" ? notes : notesInCache(edge)));
+  const { clock, isolate } = start(where === "cache" ? notesInCache : () => notes, notesInCache);
   const [other, own] = [await isolate(), await isolate()];
-  await other.store.purgeOwn(other.identity, true, { atMs: 1_000, hard: true });
+  await other.store.purgeOwn(other.identity, where !== "log and cache", { atMs: 1_000, hard: true });
   own.identity.hasEntries = hasEntries;
   const found = Promise.withResolvers<void>();
   const reading = own.store.readNotes(own.identity, isKnown, found.promise);
-  const isWaiting = where === "cache" && !isKnown && !hasEntries;
+  const isWaiting = !isKnown && !hasEntries;
   expect(await Promise.race([reading.then(() => "read"), new Promise((end) => setImmediate(end, "waits"))])).toBe(
     isWaiting ? "waits" : "read",
   );
@@ -578,7 +600,8 @@ test.each<[string, "log" | "cache", boolean, boolean, boolean, boolean]>([
   found.resolve();
   await reading;
   expect(own.store.purgeOf(entryWith({ owner: own.owner })) !== undefined).toBe(expected);
-  if (!expected) return;
+  expect(own.identity.notesReadAtMs).toBe(isWaiting && !isFound ? 0 : 1_000);
+  if (isWaiting && !isFound) return;
   const due = () => own.store.areNotesDue(own.identity, clock.ms);
   expect(own.identity.notesReadAtMs).toBe(1_000);
   const times = [1_000, 6_000, 6_001, -4_000, -4_001];

@@ -47,11 +47,13 @@ export const createMemory = (maxBytes: number, maxEntries: number) => {
       const entries = kept.get(key);
       return entries?.[0]?.owner === owner ? entries.filter(({ fetchedAtMs }) => fetchedAtMs > sinceMs) : [];
     },
-    replaceAll: (replace: (entry: Entry) => Entry | undefined): void => {
-      for (const [key, entries] of kept.entries()) {
+    /** Replaces what these owners have; undefined among them: what all have. */
+    replaceAll: (replace: (entry: Entry) => Entry | undefined, owners: ReadonlySet<string | undefined>): void => {
+      kept.each((key, entries) => {
+        if (!owners.has(undefined) && !owners.has(entries[0]?.owner)) return;
         const replaced = entries.map(replace).filter((entry) => entry !== undefined);
         if (entries.some((entry, at) => entry !== replaced[at])) set(key, replaced);
-      }
+      });
     },
   };
 };
@@ -80,6 +82,7 @@ export const createStore = (
   edge: EdgeStore | undefined,
   notes: PurgeNotes | undefined,
   now: () => number,
+  near: PurgeNotes | undefined,
 ) => {
   const purges = createPurges();
   let sequence = 0;
@@ -108,7 +111,8 @@ export const createStore = (
     return purged === "soft" && lifetimeMs + staleWhileRevalidateMs > 0 ? outdated(entry) : entry;
   };
   const apply = (added: ReadonlyArray<Purge>): void => {
-    if (purges.add(added).length !== 0) memory.replaceAll(afterPurges);
+    const owners = new Set(purges.add(added).flatMap<string | undefined>((purge) => purge.owners ?? [undefined]));
+    if (owners.size !== 0) memory.replaceAll(afterPurges, owners);
   };
   /** Applies a purge by a user, and records it. Those of a token that may be made up, and too many of one user, would crowd out others. */
   const purgeOwn = async (identity: Identity, isKnown: boolean, scope: Omit<Purge, "owners">): Promise<void> => {
@@ -118,10 +122,9 @@ export const createStore = (
     const isOwner = isKnown || hasEntries;
     if (isOwner) apply([{ ...scope, owners }]);
     if (!isOwner || (hard && name === undefined)) identity.revoked = { sequence: ask().sequence, atMs };
-    if (!isOwner && notes?.isPerOwner !== true) return;
     if (atMs >= noted.untilMs) Object.assign(noted, { count: 0, untilMs: atMs + purgesReadEveryMs });
     const recorded = ++noted.count === maxNoted ? { atMs, untilMs: noted.untilMs, hard: true } : scope;
-    if (noted.count <= maxNoted) await notes?.write({ ...recorded, owners });
+    if (noted.count <= maxNoted) await (isOwner ? notes : near)?.write({ ...recorded, owners });
   };
   /** What the data centre has, by the current server secret or by the previous one. */
   const read = async (identity: Identity, route: Route, format: Format): Promise<Entry | undefined> => {
@@ -219,7 +222,8 @@ export const createStore = (
       const { owner, askedFormat, part, freshness, bytes } = entry;
       const name = cacheKey(owner, route);
       if (user !== undefined && asked.sequence < user.revoked.sequence) return false;
-      if (purges.of(entry) !== undefined || !mayChange(name, { ...asked, removed: false })) return false;
+      if (purges.of(entry) !== undefined || entry.fetchedAtMs <= purges.floorMs()) return false;
+      if (!mayChange(name, { ...asked, removed: false })) return false;
       const isReplaced = (other: Entry): boolean =>
         other.askedFormat === askedFormat &&
         matchesVary(other.vary, request.headers, null) &&
@@ -260,12 +264,13 @@ export const createStore = (
     readNotes: async (identity: Identity, isKnown: boolean, found: Promise<unknown>): Promise<void> => {
       const nowMs = now();
       try {
-        const read = (await notes?.read(ownersOf(identity))) ?? [];
+        const ofOwners = near?.read(ownersOf(identity));
+        if (notes !== near) apply((await notes?.read([])) ?? []);
         // Those of tokens that may be made up would crowd out others.
-        const isMadeUp = (): boolean => notes?.isPerOwner === true && !isKnown && !identity.hasEntries;
+        const isMadeUp = (): boolean => !isKnown && !identity.hasEntries;
         if (isMadeUp()) await found;
         if (isMadeUp()) return;
-        apply(read);
+        apply((await ofOwners) ?? []);
       } catch (error) {
         logError("the log of purges cannot be read", error);
       }
