@@ -3,7 +3,7 @@ import { basePath, withoutBearer, type Format } from "@bytenite-engines/core/wir
 import { currentAge, timeToLive, usableUntil } from "@bytenite-engines/http-cache";
 import { decide, isServedAfterFailure, look } from "./Decision.ts";
 import { fieldIn, hasForm, type Entry } from "./Entry.ts";
-import { base64url, ownersOf, tokenOf } from "./Identity.ts";
+import { base64url, ownersOf, tokenOf, utf8 } from "./Identity.ts";
 import type { Isolate } from "./Isolate.ts";
 import { parsePurge, purgeForms, wrongParameter } from "./Purge.ts";
 import { parseRequest, badRequest, refusal, refuse, unknownPath, wrongMethod } from "./Request.ts";
@@ -14,8 +14,9 @@ export const adminPrefix = "/-/";
 export const answerAdmin = async (request: Request, path: string, isolate: Isolate): Promise<Response> => {
   const { method, headers } = request;
   const [name = "", ...rest] = path.slice(adminPrefix.length).split("?");
-  if (name === "health")
+  if (name === "health") {
     return method === "GET" || method === "HEAD" ? health(isolate) : refuse(wrongMethod(method, "GET, HEAD"), null);
+  }
   const { adminSecrets } = isolate.config;
   const answer = new Map(Object.entries({ metrics, purge, explain })).get(name);
   // Without a secret these do not exist.
@@ -28,7 +29,6 @@ export const answerAdmin = async (request: Request, path: string, isolate: Isola
 };
 
 const noSuchName = refusal(404, "NOT_FOUND", "no such path; there are /-/health, /-/metrics, /-/explain and /-/purge");
-const utf8 = new TextEncoder();
 
 /** Compares digests with a salt of this request: the time it takes reveals nothing about the secrets. */
 const isSecret = async (authorization: string | null, secrets: ReadonlyArray<string>): Promise<boolean> => {

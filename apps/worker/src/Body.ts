@@ -4,7 +4,7 @@ export const maxBodyBytesUnderWay = 24 * 1024 * 1024; // in transit in an isolat
 export const maxBodyBytesPerUser = 6 * 1024 * 1024; // the share of one user, or of one client without a token
 const maxBufferedBytes = 4 * 1024 * 1024; // read as a whole, and perhaps stored; longer bodies are streamed, and stored nowhere
 const minCountedBytes = 64 * 1024; // shorter bodies are not counted: the buffers of the connection take them
-const maxStalledMs = 30_000; // a body of which no part is taken for so long is given up; the runtime may have ended its request silently
+const maxIdleMs = 30_000; // for a piece to be taken. Then bytes count as released, too: the runtime may end a request silently
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -22,6 +22,13 @@ export const createBodyBudget = (now: () => number) => {
     if (ofUser === 0) byUser.delete(user);
     else byUser.set(user, ofUser);
   };
+  const underWay = (): number => {
+    for (const [end, untilMs] of ends) {
+      if (now() < untilMs) break;
+      end();
+    }
+    return total;
+  };
   const lease = (user: string) => {
     let held = 0;
     let holders = 1;
@@ -30,33 +37,26 @@ export const createBodyBudget = (now: () => number) => {
       add(user, -held);
       holders = 0;
     };
-    const renew = (): void => void (ends.delete(end) && ends.set(end, now() + maxStalledMs));
-    ends.set(end, now() + maxStalledMs);
     return {
-      renew, // says that the body goes on
-      /** False: so many more bytes are beyond the share of the user, or beyond the whole, or nobody holds it any more. */
+      /** Says that it is in use. False: so many more bytes are beyond the share of the user, or the whole, or nobody holds it any more. */
       grow: (bytes: number): boolean => {
-        for (const [endOther, untilMs] of ends) {
-          if (now() < untilMs) break;
-          endOther();
-        }
+        const isRoom = underWay() + bytes <= maxBodyBytesUnderWay;
         const ofUser = (byUser.get(user) ?? 0) + bytes;
-        if (holders < 1 || ofUser > maxBodyBytesPerUser || total + bytes > maxBodyBytesUnderWay) return false;
+        if (holders < 1 || !isRoom || ofUser > maxBodyBytesPerUser) return false;
         add(user, bytes);
         held += bytes;
-        renew();
+        ends.delete(end);
+        ends.set(end, now() + maxIdleMs);
         return true;
       },
       /** False: nobody holds it any more. */
-      hold: (): boolean => {
-        if (holders < 1) return false;
-        holders += 1;
-        return true;
+      hold: (): boolean => holders > 0 && ++holders > 0,
+      release: (): void => {
+        if (--holders === 0) end();
       },
-      release: (): void => void (--holders === 0 && end()),
     };
   };
-  return { lease, bytes: (): number => total };
+  return { lease, bytes: underWay };
 };
 
 /** A body as a whole, or as a stream, which `ended` says the end of. */
@@ -117,23 +117,23 @@ const pumped = (
   chunks: Iterable<Bytes>,
   rest?: ReadableStream<Bytes>,
 ) => {
+  const writer = writable.getWriter();
+  const write = async (): Promise<void> => {
+    for (const chunk of chunks) {
+      lease.grow(0);
+      const timer = setTimeout(() => void writer.abort(new Error("nobody reads it")), maxIdleMs);
+      await writer.write(chunk).finally(() => clearTimeout(timer));
+    }
+  };
   const pump = async (): Promise<void> => {
-    const writer = writable.getWriter();
-    const stalled = Promise.withResolvers<never>();
     try {
-      for (const chunk of chunks) {
-        const timer = setTimeout(stalled.reject, maxStalledMs, new Error("nobody takes the body"));
-        await Promise.race([writer.write(chunk), stalled.promise]).finally(() => clearTimeout(timer));
-        lease.renew();
-      }
+      await write().finally(lease.release);
       if (rest === undefined) return await writer.close();
       writer.releaseLock();
       // From here on the runtime moves the bytes.
       await rest.pipeTo(writable);
     } catch (error) {
-      void Promise.allSettled([rest?.cancel(error), writer.abort(error)]); // these may wait for the part that nobody takes
-    } finally {
-      lease.release();
+      await Promise.allSettled([rest?.cancel(error), writable.abort(error)]);
     }
   };
   return { bytes: emptyBody.bytes, stream: readable, ended: pump() };
@@ -169,10 +169,7 @@ export const sendBytes = (
   let lease = answer.lease;
   if (lease?.hold() !== true) {
     lease = budget.lease(user);
-    if (!lease.grow(answer.bytes.byteLength)) {
-      lease.release();
-      return undefined;
-    }
+    if (!lease.grow(answer.bytes.byteLength)) return undefined;
     answer.lease = lease;
   }
   const pieces = function* () {

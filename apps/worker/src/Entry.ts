@@ -7,20 +7,15 @@ import { freshnessOf, parseDirectives, responseDirectives, splitList } from "@by
 import { timeToLive, withVary } from "@bytenite-engines/http-cache";
 import type { CacheEntry, ExchangeTimes, Freshness, StoredPart } from "@bytenite-engines/http-cache";
 import { joined, type Bytes, type Lease } from "./Body.ts";
-import { base64url } from "./Identity.ts";
+import { base64url, utf8 } from "./Identity.ts";
 
 type Fields = ReadonlyArray<readonly [name: string, value: string]>;
 
 export type EdgeStore = Pick<Cache, "match" | "put" | "delete">;
 
 /** A Cache API that fails is as if it were not there, and what it has that cannot be read. */
-export const orNothing = async <A>(work: () => Promise<A> | undefined): Promise<A | undefined> => {
-  try {
-    return await work();
-  } catch {
-    return undefined;
-  }
-};
+export const orNothing = <A>(work: () => Promise<A> | undefined): Promise<A | undefined> =>
+  (async () => await work())().catch(() => undefined);
 
 export interface Answer {
   readonly status: number;
@@ -253,7 +248,6 @@ export const sizeOf = ({ bytes, headers, client, other }: Entry): number => {
 /** Bytes of the initialisation vector of AES-GCM (NIST SP 800-38D, 8.2.2: random, 96 bits). */
 const ivBytes = 12;
 const lineFeed = 0x0a; // it ends the JSON, which has none itself
-const utf8 = new TextEncoder();
 
 /** An entry as bytes that only the bearer of the owner's token can read, and only under this key. */
 export const encryptEntry = async (key: string, entry: Entry, secret: CryptoKey): Promise<Bytes> => {

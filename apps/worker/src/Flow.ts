@@ -48,8 +48,9 @@ const finish = (made: RequestOutcome, received: Received, isolate: Isolate): Res
   const bytes = bytesSent(made, method, status);
   const outcome = bytes === made.bytes ? made : { ...made, bytes };
   const durationMs = now() - startedAtMs;
-  if (upstream !== undefined && upstream.attempts > 0)
+  if (upstream !== undefined && upstream.attempts > 0) {
     response.headers.append("server-timing", `upstream;dur=${upstream.durationMs}`);
+  }
   allowOrigin(response, headers, config.allowedOrigins);
   metrics.observe(outcome, status, durationMs);
   const isInLog = isLogged(config.logLevel, result, status);
@@ -98,8 +99,9 @@ const fromCache = async (request: ParsedRequest, body: Request["body"], isolate:
   const reader = token === undefined ? await lookUp() : await admission.lookUp(token, isKnown, lookUp);
   if (reader === undefined) return refused(request, unavailable({ problem: "crowded" }));
   const [first] = reader.found;
-  if (first !== undefined && isHit(request, first, now()))
+  if (first !== undefined && isHit(request, first, now())) {
     return serve(reader, first, "hit", { hit: true, ttlMs: timeToLive(first.freshness, now()) });
+  }
   const plan = decide(reader);
   const { decision, selected, applicant, requestId } = plan;
   const { action, outcome: decided } = decision;
@@ -108,8 +110,9 @@ const fromCache = async (request: ParsedRequest, body: Request["body"], isolate:
     if (action === "stale" && decision.revalidate) context.waitUntil(revalidate(plan));
     return serve(reader, decision.entry, action === "fresh" ? "hit" : "stale", decided);
   }
-  if ([...forwardedFields, "connection"].some((name) => tooLong(headers.get(name))))
+  if ([...forwardedFields, "connection"].some((name) => tooLong(headers.get(name)))) {
     return refused(request, tooLongHeader);
+  }
   if (!isRead && Number(headers.get("content-length")) > Number.MAX_SAFE_INTEGER) return refused(request, tooLongBody);
   const outcome: CacheOutcome = reader.owner === undefined && isRead ? { forward: "bypass" } : decided;
   const stale = applicant.orStale ? selected : undefined;
@@ -256,7 +259,6 @@ const revalidate = async (plan: Plan): Promise<void> => {
   const key = cacheKey(owner, request.route, formatAsked(plan));
   if (admission.isBackingOff(applicant) || flights.has(key, owner)) return;
   const fetched = await flights.lead(key, owner, () => exchange(plan));
-  if ("answer" in fetched) void fetched.answer.stream?.cancel();
   // 429 and an undecodable 200 also leave the stale entry unchanged.
   const isInVain = "problem" in fetched ? fetched.attempts > 0 : !fetched.stored;
   if (isInVain && !admission.isBackingOff(applicant)) admission.backOff(applicant, admission.isFailing(applicant));

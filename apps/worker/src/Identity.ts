@@ -7,7 +7,7 @@ export type Identity = Awaited<ReturnType<typeof newIdentity>>;
 export const maxIdentities = 4_000; // number of remembered identities. One takes about 1 kB plus its token
 const maxTokenCharacters = 4_000_000; // characters of remembered tokens, together
 const digestBits = 192;
-const utf8 = new TextEncoder();
+export const utf8 = new TextEncoder();
 
 const newIdentity = async (token: string, [current = "", previous]: ReadonlyArray<string>) => ({
   ...(await derive(token, current)),

@@ -273,6 +273,7 @@ test.each([
   [302, { location: "//" }, "redirected"],
   [302, { location: "https://other.example/v1/dev/a" }, "redirected"],
   [302, { location: "/v1/devil" }, "redirected"],
+  [206, {}, "unusable"],
   [302, { location: "/v1/dev/a%2Fb" }, "redirected"],
 ])("%i with %j is %s", async (status, fields, expected) => {
   expect(await start(() => answerOf(status, fields as Record<string, string>)).what()).toBe(expected);

@@ -203,9 +203,8 @@ export const createUpstream = (options: UpstreamOptions) => {
     let corrupt = 0;
     for (let attempts = 1; ; attempts++) {
       const asked = ask();
-      const requestTimeMs = asked.atMs;
       const result = await attemptOnce(request, Math.max(1, until - performance.now()));
-      const durationMs = now() - requestTimeMs;
+      const durationMs = now() - asked.atMs;
       const failure = request.isEndpoint ? failureIn(result) : undefined;
       if (endingOf(result) !== "unsent") last["problem" in result ? "failureMs" : "answerMs"] = now();
       metrics.count("upstream_requests_total", `{outcome="${"problem" in result ? result.problem : result.status}"}`);
@@ -222,10 +221,12 @@ export const createUpstream = (options: UpstreamOptions) => {
         random: Math.random(),
       });
       if (!decision.retry || admission.isDown() || !retries.pay(retryCost.transient)) {
-        return { ...result, attempts, asked, requestTimeMs, durationMs };
+        return { ...result, attempts, asked, requestTimeMs: asked.atMs, durationMs };
       }
-      if ("lease" in result) result.lease.release();
-      if ("body" in result) void result.body.stream?.cancel();
+      if ("lease" in result) {
+        void result.body.stream?.cancel();
+        result.lease.release();
+      }
       metrics.count("upstream_retries_total", `{reason="${failure?._tag ?? ""}"}`);
       await new Promise((resolve) => setTimeout(resolve, decision.delayMs));
     }
