@@ -194,6 +194,7 @@ const refused: ReadonlyArray<
   ["a wrong checksum", tar({ name: "a", checksum: 1 }), "is not a tar file"],
   ["an invalid size", tar({ name: "a", size: "12x45678901\0" }), "invalid size"],
   ["a size below 0", tar({ name: "a", size: "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff" }), "invalid size"],
+  ["a size of more than 53 bits", tar({ name: "a", size: `\x80\x01${"\0".repeat(10)}` }), "invalid size"],
   ["a huge size", tar({ name: "a", size: "77777777777\0" }), "more than 268435456 bytes"],
   ["a huge PAX size", tar(pax("size=9007199254740991"), file("a")), "more than 268435456 bytes"],
   ["a PAX size that is no number", tar(pax("size=1e3"), file("a")), 'entry "a": it has an invalid size'],
