@@ -248,6 +248,20 @@ test.runIf(process.platform === "linux").for([
   expect(readFileSync(path).length).toBe(bytes + more * lineBytes);
 });
 
+test.runIf(process.platform === "linux")("the part of a line that was written does not wait", async () => {
+  const { path, log, write, messages } = logIntoFifo();
+  // A FIFO takes 64 KiB.
+  write(100_000 - lineBytes);
+  await expect.poll(messages).toEqual([again]);
+  write(1_048_575 - (100_000 - 65_536) - lineBytes);
+  write(0);
+  write(0);
+  rmSync(path);
+  log.reopen();
+  await log.close();
+  expect(numbersOf(linesOf(readFileSync(path, "utf8")))).toEqual([1, 2]);
+});
+
 test.runIf(process.platform === "linux")("a line that was not begun in one file is written to another", async () => {
   const { path, log, text, write, messages } = logIntoFifo();
   write(0);

@@ -117,6 +117,9 @@ test("archives are in a folder beside the database, or in a temporary one that g
   expect((await fetch(`${memory.origin}/readyz`)).status).toBe(200);
   await memory.stop();
   expect(names()).toEqual([]);
+  const other = await start({});
+  rmSync(join(directory, String(names()[0])), { recursive: true });
+  await other.stop();
   await (await start({ database: join(directory, "x.sqlite") })).stop();
   expect(names()).toEqual(["x.sqlite", "x.sqlite.archives"]);
   const samples = readdirSync(join(directory, "x.sqlite.archives"), { withFileTypes: true }).filter((of) =>
