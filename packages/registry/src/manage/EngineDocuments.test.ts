@@ -47,7 +47,8 @@ test("a line ends with a line feed alone: the other separators of Unicode may st
 
 test("a byte order mark and empty lines may come before either kind of stream", async () => {
   expect(await textsIn('\u{FEFF}{"a":1}\r\n\n{"a":2}\n')).toEqual(['stdin line 1: {"a":1}\r', 'stdin line 3: {"a":2}']);
-  expect(await textsIn('\n\n{\n"a":1}')).toEqual(['stdin: \n\n{\n"a":1}\n']);
+  // With a line feed at the end or without one.
+  for (const end of ["", "\n"]) expect(await textsIn(`\n\n{\n"a":1}${end}`)).toEqual(['stdin: \n\n{\n"a":1}\n']);
 });
 
 test("what is not UTF-8 is named by its place, and nothing of it is read", async () => {
