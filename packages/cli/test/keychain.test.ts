@@ -58,6 +58,7 @@ test.skipIf(!hasKeyring)("with a keychain the secret is in it and in no file", a
     printf '\\n' | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1
     printf local-bob | '${process.execPath}' '${bin}' auth login --no-verify --no-keychain --base-url ${registry.url}
     printf local-alice | '${process.execPath}' '${bin}' auth login --no-verify --base-url ${registry.url}
+    ls '${dirname(home.userFile)}'
     '${process.execPath}' '${bin}' auth token
     '${process.execPath}' '${bin}' profile list -o ndjson
     '${process.execPath}' '${bin}' auth logout
@@ -78,7 +79,7 @@ test.skipIf(!hasKeyring)("with a keychain the secret is in it and in no file", a
   expect(stderr).toContain("are in the keychain, which does not have them any more\n");
   expect(stderr).toContain("The keychain did not remove the credentials of profile default");
   expect(stdout).toBe(
-    `local-alice\n${JSON.stringify({ name: "default", current: true, baseUrl: registry.url, kind: "token", credentials: "keychain" })}\n`,
+    `config.json\nlocal-alice\n${JSON.stringify({ name: "default", current: true, baseUrl: registry.url, kind: "token", credentials: "keychain" })}\n`,
   );
   expect(existsSync(join(dirname(home.userFile), "credentials.json"))).toBe(false);
 });

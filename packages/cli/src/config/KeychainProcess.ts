@@ -7,9 +7,9 @@ export type KeychainQuestion =
   | { readonly action: "get" | "remove"; readonly account: string }
   | { readonly action: "set"; readonly account: string; readonly secret: string };
 
-/** What comes back, and nothing from a keychain that fails; `secret` only for `get`, null when there is none. */
+/** What comes back, and nothing from a keychain that fails; for `get` the secret alone, null when there is none. */
 export interface KeychainAnswer {
-  readonly done: boolean;
+  readonly done?: boolean;
   readonly secret?: string | null;
 }
 
@@ -29,7 +29,7 @@ const answer = (question: KeychainQuestion): KeychainAnswer => {
   const { Entry } = createRequire(import.meta.url)("@napi-rs/keyring") as Keyring;
   // Without this it would fall back to a kernel keyring that forgets at the next start of the machine.
   const entry = new Entry(service, question.account, { linux: { store: "secret-service" } });
-  if (question.action === "get") return { done: true, secret: entry.getPassword() };
+  if (question.action === "get") return { secret: entry.getPassword() };
   if (question.action === "set") {
     entry.setPassword(question.secret);
     // Some keychains accept and forget.
