@@ -680,6 +680,19 @@ test.for([
   expect(asked).toEqual([sent, sent]);
 });
 
+test("a proxy without a user gets no credentials", async () => {
+  const asked: Array<string> = [];
+  const proxy = await rawServer((socket, _, text) => {
+    asked.push(text);
+    socket.end();
+  });
+  const fetch = madeFetch({ proxyEnv: { http_proxy: proxy, https_proxy: proxy } });
+  for (const url of ["http://a.test/", "https://a.test/"])
+    await expect(fetch(url, init())).rejects.toMatchObject({ code: "ECONNRESET" });
+  expect(asked.length).toBe(2);
+  expect(asked.join("")).not.toContain("proxy-authorization");
+});
+
 test("requests through a tunnel wait for its connection, or for its end", async () => {
   const { key, cert } = selfSigned();
   const server = https.createServer({ key, cert }, (request, response) => {
