@@ -61,6 +61,11 @@ const other = "/v1/dev/x";
 const protobuf = { accept: "application/x-protobuf" };
 const failing = (status: number) => () => new Response(null, { status });
 const unstorable = () => Response.json({ name: "zipper" }, { headers: { ...digest, "cache-control": "no-store" } });
+const tagged = () => Response.json({ name: "zipper" }, { headers: { ...digest, etag: '"1"' } });
+const confirmed =
+  (fields: Record<string, string> = {}) =>
+  () =>
+    new Response(null, { status: 304, headers: { etag: '"1"', ...fields } });
 const refusedByAll = () => Promise.reject(new TypeError("refused"));
 const storable =
   (fields: Record<string, string> = {}, status = 200) =>
@@ -331,11 +336,10 @@ test("an answer that is confirmed is shared, and so is one that the confirmation
     [{ "cache-control": "no-store" }, "fwd=uri-miss"],
   ] as const) {
     const stage = start({ GET_STALE_WHILE_REVALIDATE_SECONDS: "0" });
-    stage.script.answer = () => Response.json({ name: "zipper" }, { headers: { ...digest, etag: '"1"' } });
+    stage.script.answer = tagged;
     await stage.told(engine);
     stage.clock.ms += 61_000;
-    const confirmed = () => new Response(null, { status: 304, headers: { etag: '"1"', ...fields } });
-    expect(await atOnce(stage, confirmed)).toEqual([200, 1, 3]);
+    expect(await atOnce(stage, confirmed(fields))).toEqual([200, 1, 3]);
     await stage.edge.settle();
     stage.script.answer = zipper;
     expect((await stage.told(engine))[1]).toContain(expected);
@@ -534,10 +538,10 @@ test("an entry is fresh no longer than its token is valid, its age counted, and 
 test("what has to be fetched in the form that was asked for is", async () => {
   const { clock, script, asked, told } = start({ GET_STALE_WHILE_REVALIDATE_SECONDS: "0" });
   const accepted = () => asked.map(({ headers }) => headers.get("accept"));
-  script.answer = () => Response.json({ name: "zipper" }, { headers: { ...digest, etag: '"1"' } });
+  script.answer = tagged;
   await told(engine);
   clock.ms += 61_000;
-  script.answer = () => new Response(null, { status: 304, headers: { etag: '"1"' } });
+  script.answer = confirmed();
   expect((await told(engine, protobuf)).slice(0, 2)).toEqual([
     200,
     "bytenite-edge; fwd=stale; fwd-status=304; ttl=59; stored",
@@ -711,7 +715,7 @@ test("a request after a write does not join one from before it", async () => {
 });
 
 test.each<[string, () => Response, string]>([
-  ["PUT", failing(200), "hit"],
+  ["PUT", storable(), "hit"],
   ["PUT", failing(503), "fwd=uri-miss"],
   ["DELETE", failing(404), "fwd=uri-miss"],
 ])(
@@ -724,7 +728,8 @@ test.each<[string, () => Response, string]>([
     const other = newEdge();
     script.answer = answer;
     clock.ms += 10;
-    await send(method, engine, { authorization: "alice" }, undefined, other);
+    const written = await send(method, engine, { authorization: "alice" }, undefined, other);
+    await written.text();
     await other.settle();
     script.answer = zipper;
     const later = await send("GET", "/v1/dev/engines/a", { authorization: "alice" }, undefined, other);
@@ -810,4 +815,24 @@ test("an error that is too long is passed on without its body, which is not read
   expect([response.status, await response.text()]).toEqual([404, ""]);
   await turns();
   expect(isCancelled).toBe(true);
+});
+
+test("a confirmation after a later one of the same moment is not said to be stored", async () => {
+  const { clock, script, send, told } = start({ GET_STALE_WHILE_REVALIDATE_SECONDS: "0" });
+  script.answer = tagged;
+  await told(engine);
+  clock.ms += 61_000;
+  const released = Promise.withResolvers<void>();
+  script.answer = async () => {
+    await released.promise;
+    return confirmed()();
+  };
+  const first = send("GET", engine, { authorization: "alice" });
+  await turns();
+  clock.ms -= 7;
+  script.answer = confirmed();
+  const later = await send("GET", engine, { authorization: "alice", "cache-control": "no-cache" });
+  expect(later.headers.get("cache-status")).toContain("fwd-status=304; ttl=59; stored");
+  released.resolve();
+  expect((await first).headers.get("cache-status")).toBe("bytenite-edge; fwd=stale; fwd-status=304");
 });

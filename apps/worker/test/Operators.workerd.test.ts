@@ -119,8 +119,8 @@ test("after a purge of a token the requests of its user that are under way are n
 });
 
 /** What comes of a purge by a form. */
-const messageOf = async (query: string, body: BodyInit): Promise<string> => {
-  const answer = await admin(`purge${query}`, { method: "POST", body });
+const messageOf = async (query: string, body: BodyInit, headers: Record<string, string> = {}): Promise<string> => {
+  const answer = await admin(`purge${query}`, { method: "POST", body, headers });
   return answer.status === 200 ? "purged" : ((await answer.json()) as { message: string }).message;
 };
 
@@ -133,7 +133,8 @@ test("a token is purged alone, by a form of up to 16,384 bytes", async () => {
   ] as const) {
     const form = "token=".padEnd(length, "a");
     // With Content-Length and without.
-    for (const body of [form, new Response(form).body ?? ""]) expect(await messageOf("", body)).toBe(expected);
+    expect(await messageOf("", form, { "content-length": `${length}` })).toBe(expected);
+    expect(await messageOf("", new Response(form).body ?? "")).toBe(expected);
   }
 });
 

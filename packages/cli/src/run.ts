@@ -38,15 +38,14 @@ export const run = async (argv: ReadonlyArray<string>): Promise<number> => {
     if (error instanceof ClosedPipe) return exitCodes.ok;
     // What a command has not ended, as a request or a question, is not waited for.
     if (error instanceof Interrupted) process.exit(error.exitCode);
-    const failures = (error instanceof SeveralErrors ? error.errors : [error]).map((one) =>
-      failureOf(one, known.command),
-    );
-    for (const failure of failures) {
+    const errors = error instanceof SeveralErrors ? error.errors : [error];
+    const failures = errors.map((one) => [one, failureOf(one, known.command)] as const);
+    for (const [one, failure] of failures) {
       const text = failureText(failure);
       toStderr(known.json ? failureJson(failure) : isUtf8(process.env) ? text : asciiText(text));
+      if (known.verbose && failure.reason === "Unexpected") toStderr(stackOf(one));
     }
-    if (known.verbose && failures.some(({ reason }) => reason === "Unexpected")) toStderr(stackOf(error));
-    return failures[0]?.exitCode ?? exitCodes.unexpected;
+    return failures[0]?.[1].exitCode ?? exitCodes.unexpected;
   }
 };
 

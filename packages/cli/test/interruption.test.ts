@@ -148,7 +148,8 @@ test("Ctrl-C while a token that was typed is tried ends with 130: keys are signa
 });
 
 test("SIGTERM ends the pager, too, with 143 and nothing more", async () => {
-  const run = onTerminal(home, ["list", "--all"], {
+  // Megabytes, which no pipe to a pager holds.
+  const run = onTerminal(home, ["list", "--all", "-o", "csv"], {
     rows: 10,
     env: { ...env(), PAGER: "head -n 1; echo reading; exec sleep 60" },
   });

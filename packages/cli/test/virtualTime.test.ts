@@ -42,6 +42,7 @@ test("wait looks at each interval until the condition is met or the time is over
     ["wait word-count --timeout 249ms --interval 200ms"],
     ["wait word-count --timeout 50ms --interval 1s"],
     ["wait word-count --timeout 49ms"],
+    ["wait word-count --timeout 0ms"],
     ["wait word-count --interval 299950ms"],
     ["wait word-count --interval 299951ms"],
     ["wait word-count frame-splitter --for =odd --timeout 1s --interval 1s"],

@@ -52,6 +52,26 @@ test("kinds of field that the API has not are written as protobuf-es does", () =
   const empty = create(EverythingSchema);
   const unset = Object.fromEntries(EverythingSchema.fields.map(({ jsonName }) => [jsonName, null]));
   expect(encodeJson(EverythingSchema, empty)).toEqual({ ...unset, ...whole(EverythingSchema, empty) });
+  for (const choice of [
+    { case: "choiceText", value: "a" },
+    { case: "choiceNumber", value: 7 },
+    { case: "choiceChild", value: { label: "b" } },
+  ] as const) {
+    const full = create(EverythingSchema, {
+      choice,
+      text: "a",
+      color: 1,
+      colors: [1, 2],
+      maybeText: "b",
+      maybeNumber: 0,
+      labels: { a: "b" },
+      duration: { seconds: 1n },
+      times: [{ seconds: 1n }],
+      childrenByName: { a: { label: "c" } },
+      children: [{ label: "d", numbers: [1] }],
+    });
+    expect(encodeJson(EverythingSchema, full)).toMatchObject(whole(EverythingSchema, full));
+  }
   const file = create(FileDescriptorProtoSchema, {
     name: "a.proto",
     dependency: ["b"],

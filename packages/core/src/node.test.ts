@@ -157,6 +157,13 @@ test("a body that comes in several parts is whole, and so are header fields that
   expect(text).toBe("x".repeat(100_000) + "y".repeat(100_001));
   const fields: Record<string, string> = {};
   response.headers.forEach((value, name) => (fields[name] = value));
+  expect([response.headers.get("X-A"), response.headers.has("X-A"), response.headers.has("x-b")]).toEqual([
+    "c",
+    true,
+    false,
+  ]);
+  for (const name of ["__proto__", "constructor"])
+    expect([response.headers.get(name), response.headers.has(name)]).toEqual([null, false]);
   expect(fields).toMatchObject({ "content-length": "200001", "set-cookie": "a=1, b=2", "x-a": "c" });
 });
 
@@ -215,6 +222,27 @@ test("refuses a content coding that it cannot decode", async () => {
     response.writeHead(200, { "content-type": "application/json", "content-encoding": "compress" }).end(engine),
   );
   expect((await reasonOf(clientOf(origin).get("zipper")))._tag).toBe("Undecodable");
+});
+
+test("as the built-in fetch, reads every member of gzip, refuses other bytes behind one, and ignores those behind br", async () => {
+  const bodies: Readonly<Record<string, [coding: string, body: Buffer]>> = {
+    "/members": ["gzip", Buffer.concat([gzipSync("a"), gzipSync("b")])],
+    "/gzip": ["gzip", Buffer.concat([gzipSync("a"), Buffer.from("more")])],
+    "/br": ["br", Buffer.concat([brotliCompressSync("a"), Buffer.from("more")])],
+  };
+  const origin = await served(({ url = "" }, response) => {
+    const [coding = "", body] = bodies[url] ?? [];
+    response.setHeader("content-encoding", coding).end(body);
+  });
+  const fetches: ReadonlyArray<(url: string) => Promise<{ arrayBuffer(): Promise<ArrayBuffer> }>> = [
+    madeFetch(),
+    globalThis.fetch,
+  ];
+  for (const fetch of fetches) {
+    const read = async (path: string) => new TextDecoder().decode(await (await fetch(origin + path)).arrayBuffer());
+    expect([await read("/members"), await read("/br")]).toEqual(["ab", "a"]);
+    await expect(read("/gzip")).rejects.toThrow(/incorrect header check|terminated/);
+  }
 });
 
 test("decodes every frame of zstd wherever its bytes are divided, and notices what is none", async () => {

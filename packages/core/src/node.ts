@@ -100,7 +100,8 @@ const acceptEncoding = hasZstd ? "gzip, br, zstd" : "gzip, br";
 
 /**
  * A fetch over `node:http` and `node:https`, to be given to a client as `fetch`. It keeps connections alive, reads gzip, br and
- * zstd (zstd from Node 22.15), and uses the proxies that the environment names. An idempotent request on a connection that the
+ * zstd (zstd from Node 22.15; as in the built-in `fetch`, each member of gzip is read, other bytes behind one are an error, and those
+ * behind a br body are ignored), and uses the proxies that the environment names. An idempotent request on a connection that the
  * server has closed is sent again at once, on a new one. Redirects are not followed: the client does that. A connection is busy
  * until the body of its response is read or cancelled. Throws TypeError or RangeError for options that cannot be. Rejects with
  * the error of Node, or with the reason of the signal.
@@ -405,12 +406,13 @@ class NodeHeaders implements ResponseHeaders {
   }
 
   get(name: string): string | null {
-    const value = this.#headers[name.toLowerCase()];
-    return value === undefined ? null : typeof value === "string" ? value : value.join(", ");
+    if (!this.has(name)) return null;
+    const value = this.#headers[name.toLowerCase()] ?? "";
+    return typeof value === "string" ? value : value.join(", ");
   }
 
   has(name: string): boolean {
-    return this.#headers[name.toLowerCase()] !== undefined;
+    return Object.hasOwn(this.#headers, name.toLowerCase());
   }
 
   forEach(callback: (value: string, name: string) => void): void {

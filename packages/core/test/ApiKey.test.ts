@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { apiKey } from "../src/ApiKey.ts";
 import { jwtExpiryMs } from "../src/HttpRules.ts";
 import { createEngineClient, type EngineEvent } from "../src/promise.ts";
@@ -223,4 +223,23 @@ test.for<[expiresIn: unknown, exchanges: number]>([
   });
   for (const tag of ["a", "b"]) await client.get(tag);
   expect(exchanges).toBe(expected);
+});
+
+test("a token is fetched anew a minute before the seconds of its expiresIn are over", async () => {
+  vi.useFakeTimers({ toFake: ["Date"], now: 0 });
+  onTestFinished(() => void vi.useRealTimers());
+  let exchanges = 0;
+  const token = () => Response.json({ token: `token-${(exchanges += 1)}`, expiresIn: "3600" });
+  const client = createEngineClient({
+    token: apiKey(key),
+    format: "json",
+    fetch: (url) => Promise.resolve(url.includes("/auth/") ? token() : Response.json({ name: "a" })),
+  });
+  const counts: Array<number> = [];
+  for (const nowMs of [0, 3_539_999, 3_540_000]) {
+    vi.setSystemTime(nowMs);
+    await client.get("a");
+    counts.push(exchanges);
+  }
+  expect(counts).toEqual([1, 1, 2]);
 });

@@ -75,6 +75,17 @@ test("a call is a span, each attempt one below it, by the conventions of HTTP cl
   );
 });
 
+test("calls in spans of their own share a request", async () => {
+  const { fetch, requests } = memoryServer({ engines: [{ name: "zipper", version: "0.1" }] });
+  const get = Effect.flatMap(EngineClient, (client) => client.get("zipper@0.1"));
+  await Effect.all([get, get], { concurrency: 2 }).pipe(
+    Effect.withSpan("caller"),
+    Effect.provide(EngineClient.layer({ fetch })),
+    Effect.runPromise,
+  );
+  expect(requests.map(({ headers }) => headers.get("traceparent"))).toEqual([expect.stringMatching(/^00-/)]);
+});
+
 test("a span has a port also where the URL has none", async () => {
   const [, , attempt] = await traced({ baseUrl: "https://api.example/v1/dev", fetch: memoryServer().fetch });
   expect(attempt?.attributes.get("server.port")).toBe(443);

@@ -147,9 +147,10 @@ const verification = async ({ directories, notes }: Invocation, baseUrl: string)
     const { fieldNumbers } = await import("@bytenite-engines/core/infer");
     return { memory, fieldNumbers: [fieldNumbers(profile)] };
   } catch (error) {
+    const { message, isNewer } = error as Error & { readonly isNewer?: boolean };
     notes.warn(
-      `the profile of this server's field numbers is not used (${error instanceof Error ? error.message : String(error)}); ` +
-        (error instanceof Error && "isNewer" in error && error.isNewer === true
+      `the profile of this server's field numbers is not used (${message}); ` +
+        (isNewer === true
           ? "a newer version seems to have written it, so it stays; `bne cache clear` removes it"
           : "`bne doctor` writes it anew"),
     );

@@ -66,7 +66,7 @@ const met = (condition: Condition, tag: string, look: Look): EngineMessage | und
     if (condition.kind === "exists") return undefined;
     throw knownStatuses.includes(tag) ? new HintedError(look.error, `Did you mean --for ${tag}?`) : look.error;
   }
-  if (condition.kind === "exists") return look.message;
+  if (condition.kind !== "status") return look.message;
   return (look.message.engineStatus === condition.status) !== condition.isNegated ? look.message : undefined;
 };
 

@@ -31,7 +31,7 @@ export const originMemory = (cache: string): NonNullable<VerificationOptions["me
   set: (origin, status) => {
     const path = pathOf(cache, origin, "status");
     try {
-      if (status === undefined) rmSync(path, { force: true });
+      if (status === undefined) rmSync(path);
       else writeOwn(path, `${status}\n`);
     } catch {
       // Only time is lost.

@@ -15,7 +15,8 @@ import {
   median,
   type PlainAnswer,
 } from "./Connection.ts";
-import { isWell, summed, verdict, type Check, type CheckState } from "./Check.ts";
+import { placed } from "../output/Table.ts";
+import { checkShape, isWell, summed, verdict, type Check, type CheckState } from "./Check.ts";
 
 const at = Date.UTC(2025, 5, 1);
 const answer = (headers: Readonly<Record<string, string>>, more: Partial<PlainAnswer> = {}): PlainAnswer => ({
@@ -208,6 +209,19 @@ test("a summary has a line for each kind of check, names three at most, and is a
       "3 different, 1 failed, 1 skipped; a: different; b: different; c: different; 2 more; --verbose shows each",
     ),
   ]);
+});
+
+test("a narrow terminal keeps twelve cells of what is checked and of what was found", () => {
+  const row = ["schema digest", "x".repeat(40), "ok", "y".repeat(40)].map((text) => ({ text }));
+  const cells = (width: number) =>
+    placed(checkShape(() => ({})).columns, [row], width, false).map(({ column, cells }) => [column.path, cells]);
+  expect(cells(48)).toEqual([
+    ["check", 13],
+    ["subject", 12],
+    ["state", 5],
+    ["detail", 12],
+  ]);
+  expect(cells(47)).toHaveLength(3);
 });
 
 test("all is well where everything is ok or unknown, and what is not is named once", () => {

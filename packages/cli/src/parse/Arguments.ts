@@ -214,7 +214,7 @@ const checked = (command: Command, given: ReadonlyArray<string>): ReadonlyArray<
   const extra = given[wanted.length];
   if (extra !== undefined && wanted.at(-1)?.many !== true) {
     const members = membersOf(command.path).map(({ path }) => path[command.path.length] ?? "");
-    const meant = members.length === 0 ? undefined : namedElsewhere([...command.path, ...given])?.name;
+    const meant = namedElsewhere([...command.path, ...given])?.name;
     throw new UsageError(
       `${nameOf(command)} does not take ${quoted(extra)}`,
       (meant === undefined ? didYouMean(extra, members, `${nameOf(command)} `) : `Did you mean ${meant}?`) ??

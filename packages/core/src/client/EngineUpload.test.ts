@@ -130,7 +130,7 @@ test.for<[ifRevision: number | undefined, first: string | null, again: string | 
 });
 
 test("whether an upload was carried out is not known from an answer without a body", async () => {
-  const answers = { "/engines": failing(503), "/engines/a@0.1": () => new Response() };
+  const answers = { "/engines": failing(503), "/engines/a@0.1": () => new Response(null, { status: 204 }) };
   const { lines, outcome } = await uploaded(new Uint8Array(1), answers, { retry: { maxAttempts: 3, baseDelayMs: 0 } });
   expect(lines).toEqual([send, get, get]);
   expect(outcome).toMatchObject({ reason: { _tag: "Undecodable" } });

@@ -117,7 +117,7 @@ const recovery =
   ): NonNullable<HttpCall<Engine>["recover"]> =>
   async (plan) => {
     const stored = await storedEngine(parts, plan, tag);
-    if (stored === undefined) return ifRevision === undefined || ifRevision === 0 ? { "if-none-match": "*" } : {};
+    if (stored === undefined) return ifRevision === undefined ? { "if-none-match": "*" } : {};
     const { hash, status, revision } = stored.message;
     if (hash === (await hashOf(archive))) {
       if (!activate || status === "active") return stored;

@@ -37,6 +37,7 @@ const schemas: ReadonlyArray<DescMessage> = [
   EverythingSchema,
 ];
 const registry = createRegistry(...schemas);
+const read = (schema: DescMessage, json: JsonValue) => readJson(schema, json, defaultReadLimits, () => registry);
 
 test.for(schemas)("$typeName is read as protobuf-es reads it, in either spelling of names", (schema) => {
   fc.assert(
@@ -111,12 +112,23 @@ test.for<[where: string, json: JsonValue]>([
 
 test("the key of a map may be of any length, unless it is a number", () => {
   const key = "k".repeat(65);
-  const { message } = readJson(EverythingSchema, { labels: { [key]: "a" } }, defaultReadLimits, () => registry);
-  expect(message).toMatchObject({ labels: { [key]: "a" } });
+  expect(read(EverythingSchema, { labels: { [key]: "a" } }).message).toMatchObject({ labels: { [key]: "a" } });
   const switches = { ["1".repeat(65)]: true };
-  expect(() => readJson(EverythingSchema, { switches }, defaultReadLimits, () => registry)).toThrow(
-    "switches is not a 64-bit integer",
-  );
+  expect(() => read(EverythingSchema, { switches })).toThrow("switches is not a 64-bit integer");
+});
+
+test("a number is read as text in messages of plain fields, also of themselves, and with times; in others not", () => {
+  expect(read(ChildSchema, { label: 7, child: { label: 8 } }).message).toMatchObject({
+    label: "7",
+    child: { label: "8" },
+  });
+  expect(read(EngineSchema, { name: 7 }).message).toMatchObject({ name: "7" });
+  expect(() => read(EverythingSchema, { text: 7 })).toThrow("cannot decode field kitchen.v1.Everything.text");
+});
+
+test("what looks like an Any in a Struct is none", () => {
+  const struct = { "@type": "type.googleapis.com/kitchen.v1.Child", nope: 1 };
+  expect(read(EverythingSchema, { struct }).unknownFields.size).toBe(0);
 });
 
 test("types that the file of a service imports are known in an Any", () => {
@@ -338,7 +350,7 @@ const fieldTypes: Readonly<Record<string, Type>> = {
   sint64: Type.SINT64,
 };
 
-/** Messages with one field each: of each scalar alone, optional, as a list and in a message; and a map. */
+/** Messages with one field each: of each scalar alone, optional, as a list and in a message; and a map beside a text. */
 const oneField = (): ReadonlyArray<DescMessage> => {
   const messageType = Object.entries(fieldTypes).flatMap(([name, type]) => {
     const field = { name: "v", number: 1, type, label: Label.OPTIONAL, jsonName: "v" };
@@ -369,6 +381,7 @@ const oneField = (): ReadonlyArray<DescMessage> => {
     nestedType: [entry],
     field: [
       { name: "v", number: 1, type: Type.MESSAGE, typeName: ".one.map.VEntry", label: Label.REPEATED, jsonName: "v" },
+      { name: "w", number: 2, type: Type.STRING, label: Label.OPTIONAL, jsonName: "w" },
     ],
   };
   const file = create(FileDescriptorProtoSchema, {
@@ -402,13 +415,13 @@ test("a message of one field, whatever it is, is read as protobuf-es reads it", 
   ];
   const seen = new Set<string>();
   for (const schema of oneField())
-    for (const v of values as ReadonlyArray<JsonValue>) {
-      const expected = attempted(() => fromJson(schema, { v }));
+    for (const json of [{}, ...values.map((v) => ({ v }))] as ReadonlyArray<JsonObject>) {
+      const expected = attempted(() => fromJson(schema, json));
       if (expected === undefined) continue;
-      seen.add(schema.name);
-      const read = readJson(schema, { v }, defaultReadLimits, () => registry);
-      expect(toBinary(schema, read.message)).toEqual(toBinary(schema, expected));
-      expect(read.unknownFields.size).toBe(0);
+      if ("v" in json) seen.add(schema.name);
+      const { message, unknownFields } = read(schema, json);
+      expect(toBinary(schema, message)).toEqual(toBinary(schema, expected));
+      expect(unknownFields.size).toBe(0);
     }
   expect(seen.size).toBe(61);
 });

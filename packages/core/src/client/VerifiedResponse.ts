@@ -65,8 +65,7 @@ const receiveVerified = <M extends Message>(
     const asked = { ...asComparison(plan, answered), cancel };
     const json = await receiveAs(parts, call, asked, "json", readNothing);
     // The same pair twice would count as two.
-    if (json.format === "json" && !json.answered.followed && responseBody === undefined)
-      known.compare(output, bytes, json.message, onNews);
+    if (!json.answered.followed && responseBody === undefined) known.compare(output, bytes, json.message, onNews);
     return json;
   };
   const read = (answered: Answered, isNamed: boolean): ReceivedBody<M> | Promise<ReceivedBody<M>> => {

@@ -664,7 +664,9 @@ test.for([
   async ([less, limit]) => {
     const size = 4_096 + "/1".length + "Hostx".length;
     const { handler, release, taken } = held();
-    const { port, reached } = await observedServer(handler, { limits: { bytesInFlight: 2 * size - less } });
+    const { port, reached, count } = await observedServer(handler, { limits: { bytesInFlight: 2 * size - less } });
+    await exchange(port, "no HTTP\r\n\r\n");
+    await expect.poll(() => count.disconnected).toBe(1);
     const two = ["/1", "/2"];
     const { socket, got } = await connection(port);
     socket.write(two.map((path) => request(path)).join(""));
@@ -865,6 +867,10 @@ test("of a body that nobody reads a mebibyte is taken after the answer; then the
   expect([isEnded, vi.getTimerCount()]).toEqual([false, 1]);
   socket.write("x");
   await until(() => isEnded, true);
+  // Of what still comes nothing more is read.
+  socket.write("x".repeat(20_000_000));
+  for (let time = 0; time < 20; time++) await exchange(port, "no HTTP\r\n\r\n");
+  expect(taken?.socket.bytesRead).toBeLessThan(head.length + 1_024 * 1_024 + 200_000);
   vi.advanceTimersByTime(999);
   expect(taken?.socket.destroyed).toBe(false);
   vi.advanceTimersByTime(1);

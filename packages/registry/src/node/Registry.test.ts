@@ -282,3 +282,20 @@ test("archives are downloaded at the origin by who names loopback, and one that 
   expect((await fetch(engineLink)).status).toBe(500);
   expect(lines).toEqual([expect.stringMatching(/^request [\w-]+ failed: Error: the object of archive .* is missing/)]);
 });
+
+test("a configured token that is revoked is told with its place", async () => {
+  const lines = logged();
+  const database = join(place(), "engines.sqlite");
+  const token = "a-configured-token-of-carol";
+  const options = { database, tokens: { carol: [token] }, tokenPlaces: new Map([[token, "tokens.json"]]) };
+  const before = await start(options);
+  expect(await ask(before, token)).toBe(200);
+  before.file.database.exec("UPDATE credentials SET revoked_at = 1");
+  await before.stop();
+  expect(await ask(await start(options), token)).toBe(401);
+  expect(lines).toEqual([
+    expect.stringMatching(
+      /^registry: a token of carol in tokens\.json is revoked \(\S+\) and opens nothing: remove it from there$/,
+    ),
+  ]);
+});

@@ -13,6 +13,7 @@ const exchanged = async (
   text: string,
   read: Reading,
   localAddress = "127.0.0.1",
+  answers = 1,
 ): Promise<{ readonly read: unknown; readonly got: string }> => {
   let known: unknown;
   const server = createServer({ requireHostHeader: false }, async (request, response) => {
@@ -30,7 +31,7 @@ const exchanged = async (
     const socket = connect({ port: (server.address() as AddressInfo).port, host: "127.0.0.1", localAddress });
     socket.on("data", (part) => {
       got += part.toString();
-      if (got.endsWith("end\r\n0\r\n\r\n") || got.endsWith("\r\n\r\nend")) socket.destroy();
+      if (got.split("\nend").length > answers) socket.destroy();
     });
     socket.on("close", () => resolve(got));
     socket.write(text);
@@ -124,4 +125,21 @@ test.for<[string, Reading]>([
     return reading(head, request);
   });
   expect(read).toBe("the request was cut short");
+});
+
+test.for<[string, Reading]>([
+  ["whole", whole],
+  ["in parts", parts],
+])("what follows a body read %s that is longer than its limit is the next request", async ([, reading]) => {
+  const read: Array<unknown> = [];
+  const noting: Reading = async (head, request) => {
+    read.push([head.method, await reading(head, request).catch(() => "too long")]);
+  };
+  const long = `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n${"x".repeat(300_000)}`;
+  const { got } = await exchanged(`${long}GET / HTTP/1.1\r\nHost: x\r\n\r\n`, noting, undefined, 2);
+  expect(got.match(/HTTP\/1\.1 200 /g)).toHaveLength(2);
+  expect(read).toEqual([
+    ["POST", "too long"],
+    ["GET", ""],
+  ]);
 });
