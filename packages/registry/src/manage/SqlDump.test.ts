@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { afterAll, expect, test, vi } from "vitest";
+import { afterAll, expect, onTestFinished, test, vi } from "vitest";
 import { databaseOf, SqlDumpError } from "./SqlDump.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "registry-dumps-"));
@@ -47,9 +47,11 @@ const openFiles = (): ReadonlyArray<string> =>
   readdirSync("/proc/self/fd")
     .map((name) => `/proc/self/fd/${name}`)
     .flatMap((link) => (lstatSync(link, { throwIfNoEntry: false }) === undefined ? [] : [readlinkSync(link)]))
-    .filter((path) => path.includes(directory) || path.includes("registry-dump-"));
+    .filter((path) => path.startsWith(directory));
 
 test.runIf(existsSync("/proc/self/fd"))("no file stays open", async () => {
+  vi.stubEnv("TMPDIR", directory);
+  onTestFinished(() => void vi.unstubAllEnvs());
   for (const text of ["CREATE TABLE t (a);\n", "CREATE TABLE t (", "x"]) {
     const dump = await databaseOf(written(text)).catch(() => undefined);
     await expect.poll(openFiles).toEqual([]);
