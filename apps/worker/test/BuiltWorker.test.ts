@@ -55,7 +55,10 @@ test("what the registry changes is seen after a purge, and by who asks for it", 
   await registry.publish("alice", { name: "zipper", version: "0.1", type: "assembler", description: "third" });
   expect(await description()).toBe("second");
   const purge = await fetch(`${url}/-/purge?tag=zipper`, { method: "POST", headers: { authorization: adminSecret } });
-  expect(purge.status).toBe(200);
+  expect([purge.status, await purge.json()]).toEqual([
+    200,
+    { purged: { hard: false, name: "zipper" }, reach: expect.stringContaining("within 5 seconds in its data centre") },
+  ]);
   expect(await description()).toBe("third");
 });
 
