@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { endpoints } from "./gen/endpointSchemas.ts";
 import { EngineError, type EngineErrorReason } from "./EngineError.ts";
-import { endedEarly, firstPage, largePage, nextPage, smallerPage, type PageRequest } from "./Paging.ts";
+import { endedEarly, firstPage, largePage, nextPage, smallerPage, tooManyPages, type PageRequest } from "./Paging.ts";
 import { listRequest, maxUint32, type ListParams } from "./Parameters.ts";
 
 const response = endpoints.list.response;
@@ -98,6 +98,8 @@ test("an empty page that says that more follow is a failure, with what was read 
   expect(early({}, 0)).toContain(`after 0 engines: an empty page with hasNext`);
   expect(early({ pagination: { offset: 5 } }, 7)).toContain(`after 5 of 7 engines`);
   expect(early({ offset: 7 }, 7)).toContain(`after 7 engines`);
+  const reason = { _tag: "TooLarge", limit: "maxPages", value: 5 };
+  expect(tooManyPages(parts, 5)).toMatchObject({ reason, url: "http://x/engines", attempts: 0 });
 });
 
 test("no page is larger than a client may read", () => {

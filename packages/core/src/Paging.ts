@@ -81,7 +81,7 @@ export const endedEarly = (
 };
 
 /** The failure of a list with more pages than a client may read. */
-export const tooManyPages = (parts: ClientParts, value: number): EngineError => {
+export const tooManyPages = (parts: Pick<ClientParts, "baseUrl">, value: number): EngineError => {
   const reason = { _tag: "TooLarge", limit: "maxPages", value } as const;
   return new EngineError({ reason, url: `${parts.baseUrl}/engines`, attempts: 0 });
 };

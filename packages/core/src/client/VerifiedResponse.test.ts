@@ -94,3 +94,11 @@ test("a call with a format of its own leaves the place of the one that may compa
   first.resolve(json());
   await comparing;
 });
+
+test("a comparison that takes too long leaves the answer that there is, even where its request cannot be aborted", async () => {
+  const fieldNumbers = [{ origin, areOther: false, read: () => engine as never }];
+  const options = { protobufVerification: { fieldNumbers }, attemptTimeoutMs: 20 };
+  const { client, asked } = clientOf({ json: () => new Promise<Response>(() => {}), protobuf }, options);
+  expect(await client.withResponse.get("a")).toMatchObject({ data: { name: "a" }, format: "protobuf", attempts: 1 });
+  expect(asked).toEqual(["protobuf", "json"]);
+});
