@@ -1,4 +1,4 @@
-// Which formats a client asks for, and what it makes of the answers.
+// Formats that a client asks for, and its reading of answers.
 import { create, toBinary } from "@bufbuild/protobuf";
 import { EngineSchema } from "@bytenite-engines/proto";
 import { expect, test } from "vitest";
