@@ -782,6 +782,8 @@ test("what is said by engines in folders", async () => {
     ">",
     '#[{"on":{"endpoint":"get"},"fault":{"contentType":"application/json","body":{"text":"{\\"name\\":\\"../x\\",\\"version\\":\\"0.1\\",\\"hash\\":\\"86oh6lD4dZDt8hQIAngMobWqZmw5Auymx3+5vzo5jiE=\\"}"}}}]',
     "pull mine@0.1",
+    '#[{"on":{"endpoint":"get"},"fault":{"contentType":"application/json","body":{"text":"{\\"name\\":\\"../x\\",\\"version\\":\\"\\",\\"hash\\":\\"86oh6lD4dZDt8hQIAngMobWqZmw5Auymx3+5vzo5jiE=\\"}"}}}]',
+    "pull mine@0.1",
     "#[]",
     "pull mine copy",
     "pull mine copy --force",

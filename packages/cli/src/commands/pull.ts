@@ -29,8 +29,9 @@ export const run = async (invocation: Invocation): Promise<number> => {
   const all = await unpacked(bytes);
   const files = all.filter(({ path }) => !isOfGit(path));
   notes.progress(undefined);
-  // A plain word: the client takes no other name.
-  const folder = invocation.arguments.positionals[1] ?? engine.name;
+  // A name that is no plain word may lead out of this folder: then the tag's is taken.
+  const folder =
+    invocation.arguments.positionals[1] ?? (/^[\w-]+$/.test(engine.name) ? engine.name : tag.replace(/@.*$/, ""));
   writeFiles(resolve(cwd, folder), files, isOn(invocation, "force"));
   const exact = `${engine.name}@${engine.version}`;
   const { revision } = engine;
