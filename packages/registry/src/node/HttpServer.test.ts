@@ -902,6 +902,16 @@ test("who is refused and resets the connection ends no process", async () => {
   await expect.poll(() => count.disconnected).toBe(1);
 });
 
+test("who is refused and goes on sending is cut off", async () => {
+  const { port, count } = await observedServer(ok);
+  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  socket.on("error", () => undefined);
+  socket.resume().once("end", () => socket.write("no HTTP\r\n\r\n"));
+  socket.write("no HTTP\r\n\r\n");
+  await expect.poll(() => count.disconnected).toBe(1);
+  socket.destroy();
+});
+
 test("a port in use is an error, and a server that has stopped waits for nothing", async () => {
   const { server, port } = await observedServer(ok, { limits: { drainMs: 60_000 } });
   await expect(startServer({ host: "127.0.0.1", port, limits })).rejects.toMatchObject({ code: "EADDRINUSE" });

@@ -360,9 +360,13 @@ const clientErrorOf = ({ code = "" }: ClientError): RawRefusal =>
 
 /** Answers on a socket that has no ServerResponse. */
 const refuseRaw = (socket: Duplex, [status, code, message]: RawRefusal, observer: ServerObserver | undefined): void => {
+  // It was refused already, or told to go: what it sends on brings an error each.
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
   // Node listens no more, and a reset without a listener would end the process.
   socket.on("error", () => socket.destroy());
-  if (!socket.writable) return;
   const requestId = crypto.randomUUID();
   observer?.refused(status, requestId, (socket as Socket).remoteAddress);
   const body = statusBody(code, message, "json") as string;

@@ -78,6 +78,12 @@ test("reads of one turn of the event loop are of one moment, and later ones see 
   // Its own write ends the snapshot.
   await port.write([{ sql: "UPDATE t SET a = 3", values: [] }]);
   expect(await read()).toEqual([[{ a: 3 }]]);
+  // It ends no transaction that began after it in the same turn.
+  await port.write([{ sql: "UPDATE t SET a = 4", values: [] }]);
+  database.exec("BEGIN");
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(database.isTransaction).toBe(true);
+  database.exec("COMMIT");
   other.close();
 });
 

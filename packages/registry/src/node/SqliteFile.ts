@@ -205,8 +205,9 @@ const withStatements = (database: DatabaseSync, access: SqliteFile["access"]): S
   const current: Snapshot = { rows, remembered: (key, make) => cache.made(key, version, make) };
   /** Never throws: between requests nothing catches. A rollback suffices after reads, and works after one of a damaged page. */
   const endSnapshot = (): void => {
+    // Not a transaction that somebody else began meanwhile.
+    if (isReading) rollBack();
     isReading = false;
-    rollBack();
   };
   const transaction = <A>(work: (run: Run) => A): A => {
     endSnapshot();
