@@ -245,6 +245,25 @@ test("as the built-in fetch, reads every member of gzip, refuses other bytes beh
   }
 });
 
+test.for(["gzip", "x-gzip", "deflate", "br", "zstd", "gzip, br"])(
+  "a body of %s without a byte is empty",
+  async (coding) => {
+    const origin = await rawServer((socket, _, text) => {
+      const body = text.startsWith("GET /none") ? "" : "1\r\n\x1f\r\n";
+      socket.write(
+        `HTTP/1.1 200 OK\r\ncontent-encoding: ${coding}\r\ntransfer-encoding: chunked\r\n\r\n${body}0\r\n\r\n`,
+      );
+    });
+    const fetch = madeFetch();
+    for (let call = 0; call < 2; call++)
+      expect((await (await fetch(`${origin}/none`, init())).arrayBuffer()).byteLength).toBe(0);
+    const reader = (await fetch(`${origin}/none`, init())).body?.getReader();
+    expect(await reader?.read()).toEqual({ done: true });
+    const response = await fetch(`${origin}/part`, init());
+    await expect(response.arrayBuffer()).rejects.toMatchObject({ code: expect.stringMatching(/^Z_|^ERR_|^ZSTD_/) });
+  },
+);
+
 test("decodes every frame of zstd wherever its bytes are divided, and notices what is none", async () => {
   const text = Buffer.from(Array.from({ length: 200_000 }, (_, index) => (index * index) % 251));
   const skipped = Buffer.from("502a4d1803000000616263", "hex");

@@ -63,7 +63,7 @@ const zlibModule = () => process.getBuiltinModule("node:zlib");
 const hasZstd = process.versions["zstd"] !== undefined;
 
 /** Makes the decoding stream of a content coding; output comes in bounded chunks. */
-const decoders: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>> = {
+const decoders: Readonly<Record<string, () => Decoder>> = {
   gzip: () => zlibModule().createGunzip(),
   "x-gzip": () => zlibModule().createGunzip(),
   deflate: () => zlibModule().createInflate(),
@@ -71,16 +71,17 @@ const decoders: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>
   ...(hasZstd ? { zstd: () => everyFrame(zlibModule().createZstdDecompress()) } : {}),
 };
 
-/** What Node's zstd decoder has; `push` and `_transform` are those of every Transform. */
-interface FrameDecoder extends Transform {
+/** What Node's decoders have; `push`, `_transform` and `_flush` are those of every Transform. */
+interface Decoder extends Transform {
   /** Bytes that were read so far: what is left of a chunk follows the end of a frame. */
   readonly bytesWritten: number;
   push: (part: unknown) => boolean;
   _transform: (chunk: Buffer, encoding: BufferEncoding, done: TransformCallback) => void;
+  _flush: (done: TransformCallback) => void;
 }
 
 /** Goes on with the next frame (RFC 8878, 3.1), where Node's decoder would end. */
-const everyFrame = (decoder: FrameDecoder): FrameDecoder => {
+const everyFrame = (decoder: Decoder): Decoder => {
   const { _transform: decode, push } = decoder;
   let given = 0;
   decoder.push = (part) => (part === null && decoder.bytesWritten < given) || push.call(decoder, part);
@@ -94,6 +95,13 @@ const everyFrame = (decoder: FrameDecoder): FrameDecoder => {
     decode.call(decoder, chunk, encoding, decodeRest);
   };
   return Object.assign(decoder, { _transform: transform });
+};
+
+/** Ends where nothing came: what has no byte is empty in every coding. */
+const orNothing = (decoder: Decoder): Decoder => {
+  const { _flush: flush } = decoder;
+  const flushSome: typeof flush = (done) => (decoder.bytesWritten === 0 ? done() : flush.call(decoder, done));
+  return Object.assign(decoder, { _flush: flushSome });
 };
 
 const acceptEncoding = hasZstd ? "gzip, br, zstd" : "gzip, br";
@@ -391,7 +399,7 @@ class NodeResponse implements FetchResponse {
       const decoder = Object.hasOwn(decoders, name) ? decoders[name]?.() : undefined;
       if (decoder === undefined) return refuse(`unknown content coding ${JSON.stringify(name)}`);
       const source = this.#content;
-      this.#content = source.pipe(decoder).on("error", (error) => this.destroy(error));
+      this.#content = source.pipe(orNothing(decoder)).on("error", (error) => this.destroy(error));
       decoder.on("close", () => source.destroy());
     }
   }
