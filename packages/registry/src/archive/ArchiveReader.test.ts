@@ -153,6 +153,11 @@ const refused: ReadonlyArray<
   ["NUL in a PAX name", tar(pax("path=a\0b"), file("a")), "in several ways"],
   ["a PAX key twice", tar(pax("path=a", "path=b"), file("a")), "in several ways"],
   ["a PAX key twice, in records of other lengths", tar(pax("path=a", "path=bc"), file("a")), "in several ways"],
+  [
+    "a PAX key twice, once behind a byte order mark",
+    tar(pax("path=a", "\u{FEFF}path=b"), file("a")),
+    "in several ways",
+  ],
   ["a PAX record without a key", tar(pax("=a"), file("a")), "in several ways"],
   ["a PAX record that is too long", tar({ type: "x", body: "20 path=a\n" }, file("a")), "in several ways"],
   ["a PAX record that is too short", tar({ type: "x", body: "9 path=ab\n" }, file("a")), "in several ways"],

@@ -310,7 +310,7 @@ const latin1 = new TextDecoder("latin1");
 
 /**
  * Refuses PAX records and GNU names that programs read in different ways: lengths that do not fit, a key twice, NUL in the
- * middle or none at the end.
+ * middle or none at the end, and a byte order mark in front of a key, which the library drops.
  */
 const checkExtension = (flag: string, body: Uint8Array): void => {
   const refused = new ArchiveError("the archive has PAX records or a GNU name that can be read in several ways");
@@ -324,7 +324,7 @@ const checkExtension = (flag: string, body: Uint8Array): void => {
   for (let at = 0; at < text.length;) {
     length.lastIndex = at;
     const next = at + Number(length.exec(text)?.[0]);
-    const [, key] = /^\d+ ([^=\0]+)=[^\0]*\n$/.exec(text.slice(at, next)) ?? [];
+    const [, key] = /^\d+ (?!\xef\xbb\xbf)([^=\0]+)=[^\0]*\n$/.exec(text.slice(at, next)) ?? [];
     if (key === undefined || keys.has(key) || next > text.length) throw refused;
     keys.add(key);
     at = next;
