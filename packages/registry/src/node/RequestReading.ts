@@ -61,9 +61,14 @@ export const headOf = (request: IncomingMessage, isTrusted: (address: string) =>
   };
 };
 
-/** All fields of a name joined (RFC 9110, 5.3): `headers` has the first of these only, and proxies may use another. */
-const all = ({ headersDistinct }: IncomingMessage, name: "host" | "authorization"): string | undefined =>
-  headersDistinct[name]?.join(", ");
+/**
+ * All fields of a name joined (RFC 9110, 5.3): `headers` has the first of these only, and proxies may use another. Not from
+ * `headersDistinct`, which throws at a field named `__proto__` or `constructor` before Node 24.14.1.
+ */
+const all = ({ rawHeaders }: IncomingMessage, name: "host" | "authorization"): string | undefined => {
+  const values = rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name);
+  return values.length === 0 ? undefined : values.join(", ");
+};
 
 /** The same after `Expect: 100-continue`: the client sends its body only on request (RFC 9110, 10.1.1). */
 export const headWhenAsked = (
