@@ -259,6 +259,7 @@ const revalidate = async (plan: Plan): Promise<void> => {
   const key = cacheKey(owner, request.route, formatAsked(plan));
   if (admission.isBackingOff(applicant) || flights.has(key, owner)) return;
   const fetched = await flights.lead(key, owner, () => exchange(plan));
+  if ("answer" in fetched) void fetched.answer.stream?.cancel();
   // 429 and an undecodable 200 also leave the stale entry unchanged.
   const isInVain = "problem" in fetched ? fetched.attempts > 0 : !fetched.stored;
   if (isInVain && !admission.isBackingOff(applicant)) admission.backOff(applicant, admission.isFailing(applicant));
