@@ -70,12 +70,13 @@ export const makeAddressList = (entries: ReadonlyArray<string>): ((address: stri
 export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOptions): Connections => {
   /** By time of opening; those of trusted proxies by the time they became idle. */
   const open = new Map<Socket, Connection>();
+  /** Concurrent requests through trusted proxies, by client: each counts as a connection. */
+  const proxied = new Map<string, number>();
   const turns = makeTurns();
   /** Bytes by connection, in the order in which they first held any. */
   const held = new Map<Connection, number>();
   let total = 0;
 
-  const count = (counts: (connection: Connection) => boolean): number => [...open.values()].filter(counts).length;
   const hold = (connection: Connection, bytes: number): void => {
     total += bytes - (held.get(connection) ?? 0);
     if (bytes === 0) held.delete(connection);
@@ -90,6 +91,19 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
     remove(connection);
     onLimit(limit, connection.client());
     connection.socket.resetAndDestroy();
+  };
+
+  /** Counts a request of a client of a trusted proxy until its response is closed. False at the client's limit. */
+  const enter = (client: string, { response }: Exchange): boolean => {
+    const count = proxied.get(client) ?? 0;
+    if (count >= limits.connectionsPerAddress) return false;
+    proxied.set(client, count + 1);
+    response.once("close", () => {
+      const left = (proxied.get(client) ?? 1) - 1;
+      if (left === 0) proxied.delete(client);
+      else proxied.set(client, left);
+    });
+    return true;
   };
 
   const connectionOn = (socket: Socket, address: string, isProxy: boolean): Connection => {
@@ -129,8 +143,7 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
           isBusy = true;
           exchange.response.once("close", next);
           if (isProxy) client = countedAddress(exchange.head.address);
-          // Each request through a trusted proxy counts as a connection of its client, this one too.
-          if (isProxy && count((of) => !of.isIdle() && of.client() === client) > limits.connectionsPerAddress) {
+          if (isProxy && !enter(client, exchange)) {
             onLimit("connectionsPerAddress", client);
             onTurn("connectionsPerAddress");
             return;
@@ -177,7 +190,7 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
       turns.arrived();
       const address = countedAddress(socket.remoteAddress);
       const isProxy = isTrusted(socket.remoteAddress);
-      const others = count((other) => !other.isProxy && other.address === address);
+      const others = [...open.values()].filter((other) => !other.isProxy && other.address === address).length;
       const refuse = (limit: keyof ServerLimits): void => {
         onLimit(limit, address);
         socket.destroy();
