@@ -24,6 +24,13 @@ test("a call whose signal is aborted as it fails ends with the reason of the sig
   await expect(client.get("a", { signal: controller.signal })).rejects.toThrow("enough");
 });
 
+test("a signal that a call cannot listen to is said to be none, aborted or not", async () => {
+  // As polyfills make it.
+  const signal = { aborted: true, addEventListener: () => {} } as never;
+  const call = createEngineClient({ fetch: memoryServer().fetch }).get("a", { signal });
+  await expect(call).rejects.toThrow("signal must be an AbortSignal");
+});
+
 test.for<[what: string, stack: string, frames: ReadonlyArray<string> | undefined]>([
   [
     "as V8 writes them",

@@ -3,7 +3,7 @@ import { didYouMean } from "@bytenite-engines/core/wire";
 import { UsageError } from "@bytenite-engines/registry/command";
 import { parseArgs } from "node:util";
 import { nameOf, type Command, type Flag, type Positional } from "./Command.ts";
-import { allFlags, commandAt, commands, flagsOf, groupAt, groups, membersOf } from "./CommandTable.ts";
+import { allFlags, commandAt, commands, flagsOf, groupAt, groups, maxWords, membersOf } from "./CommandTable.ts";
 import { parseDuration } from "./Units.ts";
 import { everywhere, flagsElsewhere } from "./Flags.ts";
 
@@ -108,7 +108,7 @@ const namedElsewhere = (
     const command = commandAt(words.slice(1))?.command;
     return command === undefined ? undefined : { name: nameOf(command), words: 2 };
   }
-  for (let given = words; given.length > 0; given = given.slice(0, -1)) {
+  for (let given = words.slice(0, maxWords); given.length > 0; given = given.slice(0, -1)) {
     const name = given.join(" ");
     const command = commands.find(({ elsewhere = [] }) => elsewhere.includes(name));
     if (command !== undefined) return { name: nameOf(command), words: given.length };

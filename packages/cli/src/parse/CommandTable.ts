@@ -32,8 +32,8 @@ export const allFlags = (): ReadonlyMap<string, Flag> =>
     ]),
   );
 
-/** Words of a command, at most. */
-const maxWords = 3;
+/** Words of a command, here and in other programs, at most. */
+export const maxWords = 3;
 
 /** The command with the longest match of words, and the remaining words. */
 export const commandAt = (
