@@ -92,6 +92,11 @@ test("any words are understood or refused as a usage error, and nothing else hap
   );
 });
 
+test("a command line of a hundred thousand words is refused at once", () => {
+  const words = Array.from({ length: 100_000 }, (_, index) => `file-${index}`);
+  for (const command of ["frobnicate", "version"]) expect(failureOf([command, ...words])).toBeInstanceOf(UsageError);
+});
+
 test("words of other programs are not words of bne, and what is suggested for their flags is there", () => {
   const accepted = new Set(
     commands.flatMap(({ path, aliases = [] }) => [path, ...aliases].map((words) => words.join(" "))),
