@@ -338,17 +338,18 @@ test("of the connections to an origin 256 are kept, and those that ended meanwhi
   expect(sockets.length).toBe(357);
 });
 
-test("a server gets its name by TLS, unless that is an address", async () => {
+test("a server gets its name by TLS, unless that is an address, and the protocol", async () => {
   const { key, cert } = selfSigned();
-  const names: Array<unknown> = [];
+  const seen: Array<unknown> = [];
   const server = https.createServer({ key, cert }, ({ socket }, response) => {
-    names.push((socket as TLSSocket & { servername: unknown }).servername);
+    const { servername, alpnProtocol } = socket as TLSSocket & { servername: unknown };
+    seen.push(servername, alpnProtocol);
     response.end();
   });
   const origin = await listening(server);
   const fetch = madeFetch({ tls: { ca: cert } });
   for (const each of [origin, origin.replace("127.0.0.1", "localhost")]) await (await fetch(each)).arrayBuffer();
-  expect(names).toEqual([false, "localhost"]);
+  expect(seen).toEqual([false, "http/1.1", "localhost", "http/1.1"]);
 });
 
 test("a new TLS connection takes up the session of the last one, unless that failed or there were many origins since", async () => {
@@ -393,6 +394,21 @@ test("a new TLS connection takes up the session of the last one, unless that fai
   reused.length = 0;
   for (const host of [1, 100, 101]) await get(host);
   expect(reused.splice(0)).toEqual([true, true, false]);
+});
+
+test("a certificate that nobody vouches for is refused, also where the last one was good", async () => {
+  const good = selfSigned();
+  const server = https.createServer(good, ({ socket }, response) => {
+    response.end(String((socket as TLSSocket).isSessionReused()));
+  });
+  const origin = await listening(server);
+  const fetch = madeFetch({ idleTimeoutMs: 0, tls: { ca: good.cert } });
+  const get = async () => new TextDecoder().decode(await (await fetch(origin)).arrayBuffer());
+  expect([await get(), await get()]).toEqual(["false", "true"]);
+  server.setSecureContext(selfSigned());
+  await expect(get()).rejects.toMatchObject({ code: "DEPTH_ZERO_SELF_SIGNED_CERT" });
+  server.setSecureContext(good);
+  expect([await get(), await get()]).toEqual(["false", "true"]);
 });
 
 test("trusts the certificate authorities that it is given, and no others", async () => {

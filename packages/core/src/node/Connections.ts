@@ -299,7 +299,8 @@ const connectTo = (url: URL, options: ConnectionOptions = {}): Socket => {
   const host = hostOf(url);
   const to = { host, port: portOf(url), noDelay: true, keepAlive: true, keepAliveInitialDelay: 1000 };
   if (url.protocol === "http:") return connect(to);
-  return tlsModule().connect({ ...to, ...options, servername: options.servername ?? (isIP(host) === 0 ? host : "") });
+  const servername = options.servername ?? (isIP(host) === 0 ? host : "");
+  return tlsModule().connect({ ...to, ...options, servername, ALPNProtocols: ["http/1.1"] });
 };
 
 const proxyFields = ({ authorization }: Proxy): ReadonlyArray<string> => [
