@@ -3,6 +3,7 @@ import { AsyncResource } from "node:async_hooks";
 import * as http from "node:http";
 import { connect, isIP, type Socket } from "node:net";
 import type { ConnectionOptions, SecureContext } from "node:tls";
+import { idempotentMethods } from "../Retry.ts";
 import { hostOf, portOf, type Proxy } from "./Proxies.ts";
 
 export interface ConnectionSettings {
@@ -179,6 +180,18 @@ export class Connections {
   }
 
   #reuse(claim: Claim, connection: Connection): void {
+    const { socket } = connection;
+    if (idempotentMethods.has(claim.request.method)) return this.#take(claim, connection);
+    // What cannot be sent again lets an end be read that the server sent right behind its last answer, unannounced.
+    const takeOrOpen = (): void => {
+      if (socket.writable) this.#take(claim, connection);
+      else if (this.isClosed) fail(claim);
+      else this.#open(claim);
+    };
+    setImmediate(() => setImmediate(takeOrOpen));
+  }
+
+  #take(claim: Claim, connection: Connection): void {
     const { socket } = connection;
     connection.isIdle = false;
     connection.answer = undefined;
