@@ -24,7 +24,7 @@ const runMade = <A, B>(
     const listened = isSignal(signal) ? { signal } : undefined;
     listened?.signal.throwIfAborted();
     Effect.runFork(make(), listened).addObserver((exit) =>
-      resolve(Exit.isSuccess(exit) ? part(exit.value) : failed(exit.cause, signal)),
+      resolve(Exit.isSuccess(exit) ? part(exit.value) : failed(exit.cause, listened?.signal)),
     );
   });
 
