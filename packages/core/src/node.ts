@@ -254,21 +254,23 @@ const inLowerCase = (headers: Readonly<Record<string, string>>): Readonly<Record
 /** Methods that need not say that they have no body (RFC 9110, 8.6). */
 const bodilessMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "OPTIONS", "TRACE"]);
 
-/** An error of a write waits for the end of what is read: an answer that came before all was sent is still there. */
-const readBeforeWriteError = (socket: WritingSocket): void => {
-  const { _writeGeneric: write } = socket;
-  if (Object.hasOwn(socket, "_writeGeneric") || write === undefined) return;
-  const writeAndWait: typeof write = (isMany, data, encoding, done) =>
-    write.call(socket, isMany, data, encoding, (error) => {
-      if (!error || socket.readableEnded || socket.destroyed) return done(error);
-      socket.once("end", () => socket.destroy(error)).once("close", () => done(error));
-    });
-  Object.assign(socket, { _writeGeneric: writeAndWait });
+/** An error of a write is left to the end of what is read: an answer that came before all was sent is still there. */
+const readBeforeWriteError = (socket: Socket): void => {
+  const { _writeGeneric: write } = socket as WritingSocket;
+  if (Object.hasOwn(socket, "_writeGeneric")) return;
+  const writeSome: typeof write = (isMany, data, encoding, done) =>
+    write.call(socket, isMany, data, encoding, (error) => error ?? done());
+  Object.assign(socket, { _writeGeneric: writeSome });
 };
 
 /** What connections of Node have, besides what is documented. */
 interface WritingSocket extends Socket {
-  readonly _writeGeneric?: (isMany: boolean, data: unknown, encoding: string, done: (error?: Error) => void) => void;
+  readonly _writeGeneric: (
+    isMany: boolean,
+    data: unknown,
+    encoding: string,
+    done: (error?: Error | null) => void,
+  ) => void;
 }
 
 /** Bytes of a body that are handed to the system at once where progress is reported. */
@@ -282,7 +284,7 @@ const sendInPieces = (
   const sendFrom = (start: number): void => {
     const end = Math.min(start + pieceBytes, body.byteLength);
     request.write(body.subarray(start, end), (error) => {
-      if (error !== null && error !== undefined) return;
+      if (error) return;
       onSent(end, body.byteLength);
       if (end < body.byteLength) sendFrom(end);
       else request.end();
@@ -325,7 +327,6 @@ class NodeResponse implements FetchResponse {
     this.#error ??= error;
     this.#wake?.();
     this.#content.destroy();
-    this.#incoming.destroy();
   }
 
   /** The connection broke: a body without length would end there as if it were whole. */
@@ -335,8 +336,7 @@ class NodeResponse implements FetchResponse {
 
   /** Calls back once the body was read or given up. */
   afterwards(listener: () => void): void {
-    if (this.#content.closed) listener();
-    else this.#content.once("close", listener);
+    this.#content.once("close", listener);
   }
 
   get body(): NonNullable<FetchResponse["body"]> {
@@ -430,9 +430,9 @@ class NodeHeaders implements ResponseHeaders {
 
 /** A copy, unless one chunk has its memory for itself: mostly it shares that with other reads. */
 const joined = (chunks: ReadonlyArray<Buffer>): Uint8Array<ArrayBuffer> => {
-  const [{ buffer, byteLength } = Buffer.alloc(0)] = chunks;
-  if (chunks.length === 1 && buffer instanceof ArrayBuffer && buffer.byteLength === byteLength)
-    return new Uint8Array(buffer);
+  const [first] = chunks;
+  if (chunks.length === 1 && first?.buffer instanceof ArrayBuffer && first.buffer.byteLength === first.byteLength)
+    return new Uint8Array(first.buffer);
   const whole = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.byteLength, 0));
   let offset = 0;
   for (const chunk of chunks) {
