@@ -48,28 +48,26 @@ export const makeR2Store = (bucket: R2Binding): ObjectStore => ({
   begin: () => {
     const key = crypto.randomUUID();
     const name = prefix + key;
-    let buffer = new Uint8Array(partBytes);
+    const buffer = new Uint8Array(partBytes);
     let filled = 0;
     let upload: R2Upload | undefined;
     const parts: Array<R2Part> = [];
     const flush = async (): Promise<void> => {
       upload ??= await bucket.createMultipartUpload(name);
       parts.push(await upload.uploadPart(parts.length + 1, buffer.subarray(0, filled)));
-      buffer = new Uint8Array(partBytes);
       filled = 0;
+    };
+    const write = async (bytes: Uint8Array): Promise<void> => {
+      const taken = bytes.subarray(0, partBytes - filled);
+      buffer.set(taken, filled);
+      filled += taken.length;
+      if (filled < partBytes) return;
+      await flush();
+      await write(bytes.subarray(taken.length));
     };
     return Promise.resolve({
       key,
-      write: (bytes) =>
-        failing(async () => {
-          for (let at = 0; at < bytes.length;) {
-            const taken = bytes.subarray(at, at + partBytes - filled);
-            buffer.set(taken, filled);
-            filled += taken.length;
-            at += taken.length;
-            if (filled === partBytes) await flush();
-          }
-        }),
+      write: (bytes) => failing(() => write(bytes)),
       finish: () =>
         failing(async () => {
           if (upload === undefined) {

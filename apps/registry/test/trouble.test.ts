@@ -1,7 +1,12 @@
-// Newer databases, overload, internal errors, wrong credentials from one address.
+// Newer databases, overload, internal errors, a failing bucket, wrong credentials from one address.
 import { env } from "cloudflare:workers";
+import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { EngineMessageSchema } from "@bytenite-engines/proto";
+import { managementTokens } from "@bytenite-engines/test-kit/management";
+import { packTar } from "modern-tar";
 import { beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { makeD1Driver, type D1Binding } from "../src/D1Driver.ts";
+import type { R2Binding } from "../src/R2Store.ts";
 import type Worker from "../src/worker.ts";
 
 let worker: typeof Worker;
@@ -146,6 +151,90 @@ test("while the database cannot be read it is not ready, and says when to ask ag
     ready.headers.get("retry-after"),
     ready.headers.get("cache-control"),
   ]).toEqual([503, "the database cannot be read\n", "5", "no-store"]);
+});
+
+const archiveOf = (bytes: number): Promise<Uint8Array> =>
+  packTar([
+    { header: { name: "manifest.json", size: 31, type: "file" }, body: '{"name":"down","version":"0.1"}' },
+    { header: { name: "app/x", size: bytes, type: "file" }, body: new Uint8Array(bytes) },
+  ]);
+
+const linkIn = async (answer: Promise<Response>): Promise<string> =>
+  ((await (await answer).json()) as { readonly engineLink: string }).engineLink;
+
+test("what fails in the bucket is answered with 503 and leaves no parts of an object; later all goes on", async () => {
+  let failing = "";
+  const begun: Array<Awaited<ReturnType<R2Binding["createMultipartUpload"]>>> = [];
+  /** A bucket or an upload to it, of which one method may fail. */
+  const failable = <A extends object>(of: A): A =>
+    new Proxy(of, {
+      get: (_, name) => {
+        const method: unknown = Reflect.get(of, name);
+        if (typeof method !== "function") return method;
+        return async (...given: ReadonlyArray<unknown>) => {
+          if (name === failing) throw new Error(`${name} failed`);
+          if (name === "get" && failing === "body") {
+            return { body: new ReadableStream({ start: (controller) => controller.error(new Error("body failed")) }) };
+          }
+          const result: unknown = await Reflect.apply(method, of, given);
+          if (name !== "createMultipartUpload") return result;
+          begun.push(result as (typeof begun)[number]);
+          return failable(result as object);
+        };
+      },
+    });
+  const bindings = {
+    ...env,
+    ARCHIVES: failable(env.ARCHIVES),
+    BUCKET_URL: "https://account.example/bucket",
+    R2_ACCESS_KEY_ID: "id",
+    R2_SECRET_ACCESS_KEY: "secret",
+  };
+  const call = (
+    path: string,
+    message?: MessageInitShape<typeof EngineMessageSchema>,
+    headers: Record<string, string> = {},
+  ): Promise<Response> =>
+    worker.fetch(
+      new Request(new URL(path, "https://registry.example/v1/dev/"), {
+        headers: { Authorization: managementTokens.publish, "Content-Type": "application/x-protobuf", ...headers },
+        ...(message === undefined
+          ? {}
+          : { method: "POST", body: toBinary(EngineMessageSchema, create(EngineMessageSchema, message)) }),
+      }),
+      bindings,
+    );
+  const [short, long] = [await archiveOf(1), await archiveOf(9_000_000)];
+  const publish = (engineData: Uint8Array): Promise<Response> => call("engines", { engineData });
+  const link = (): Promise<Response> => call("uploads", {}, { "Upload-Length": "1" });
+  expect((await publish(short)).status).toBe(200);
+  const [download, engineLink] = [await linkIn(call("engines/down@0.1/download")), await linkIn(link())];
+  await env.ARCHIVES.put(new URL(engineLink).pathname.slice("/bucket/".length), short);
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new Uint8Array(short)));
+  const named = { "Repr-Digest": `sha-256=:${btoa(String.fromCharCode(...digest))}:` };
+  const publishStaged = (): Promise<Response> => call("engines", { engineLink }, named);
+  const statuses: Array<unknown> = [];
+  const rows = [
+    ["put", () => publish(short)],
+    ["createMultipartUpload", () => publish(long)],
+    ["uploadPart", () => publish(long)],
+    ["complete", () => publish(long)],
+    ["get", () => call(download)],
+    ["list", link],
+    ["get", publishStaged],
+    ["body", publishStaged],
+  ] as const;
+  for (const [method, request] of rows) {
+    failing = method;
+    const { status, headers } = await request();
+    statuses.push([method, status, headers.get("retry-after")]);
+  }
+  expect(statuses).toEqual(rows.map(([method]) => [method, 503, "5"]));
+  expect(begun).toHaveLength(2);
+  for (const upload of begun) await expect(upload.uploadPart(1, short)).rejects.toThrow("does not exist");
+  // What cannot be removed, the object of this archive and what has arrived at its link, is left to the sweeper.
+  failing = "delete";
+  expect([(await call(download)).status, (await publishStaged()).status]).toEqual([200, 200]);
 });
 
 test("the last use of a credential is written behind the answer, once a minute", async () => {

@@ -116,7 +116,8 @@ export const makeUpload = (
       const received = await receive(options, head, format, longest, user);
       try {
         const outcome = await publish(options, user, received, condition, now());
-        if (!outcome.isKept) await received.discard();
+        // What cannot be removed now is removed by the sweeper.
+        if (!outcome.isKept) await received.discard().catch(() => {});
         await received.unstage?.().catch(() => {});
         return outcome.engine;
       } catch (error) {
