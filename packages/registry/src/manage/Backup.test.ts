@@ -314,6 +314,18 @@ test("where engines and the audit trail are damaged a restore replaces them, and
   expect((await readFile(target)).equals(bytes)).toBe(true);
 });
 
+test("a restore leaves out an audit trail with a value that its table does not take, as damage can make one", async () => {
+  const [backup, target] = [join(directory, "of-values.sqlite"), join(directory, "damaged-values.sqlite")];
+  await backUp(file.database, backup);
+  await restore(backup, target);
+  const opened = openSqlite(target);
+  opened.database.exec("ALTER TABLE audit RENAME TO kept; CREATE TABLE audit AS SELECT * FROM kept; DROP TABLE kept");
+  opened.database.exec("INSERT INTO audit (at) VALUES (1)");
+  opened.close();
+  expect((await restore(backup, target)).keptAudit).toBeUndefined();
+  expect(await checkDatabase(target)).toEqual([]);
+});
+
 const filesOpen = (): number =>
   readdirSync("/proc/self/fd").filter((name) => {
     const link = `/proc/self/fd/${name}`;

@@ -9,7 +9,7 @@ import { migrations, stepsFrom } from "../api/Migrations.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
 import type { Row, SqlValue } from "../api/SqlDriver.ts";
 import { synced } from "../node/ArchiveFolder.ts";
-import { createPrivate, isCorrupt, openSqlite, type Run, type SqliteFile } from "../node/SqliteFile.ts";
+import { createPrivate, isCorrupt, openSqlite, primaryCodeOf, type Run, type SqliteFile } from "../node/SqliteFile.ts";
 import { archivesOf, copyArchives, firstOf, holdArchives, removeOthers } from "./ArchiveFiles.ts";
 import { countProblems, schemaProblems, soundLine } from "./Check.ts";
 import { databaseOf, SqlDumpError } from "./SqlDump.ts";
@@ -17,6 +17,9 @@ import { hasScopes, laterColumns, listCredentials, noteChange, type ListedCreden
 
 /** Pages per step: all, so that a copy is one snapshot, even during writes. */
 const pagesPerStep = 0x7fff_ffff;
+
+/** SQLite's primary result code of a value that a table does not take. */
+const constraintCode = 19;
 
 /** A backup that cannot be made or used; the message is for the operator. */
 export class BackupError extends Error {
@@ -191,6 +194,9 @@ const hasRegistry = (file: SqliteFile): boolean => {
 const damaged = (error: unknown, target: string): unknown =>
   isCorrupt(error) ? new BackupError(damageProblem(target)) : error;
 
+/** Whether an error is of a damaged page, or of a damaged value that its table would not take: a backup, which is checked, has none. */
+const isDamage = (error: unknown): boolean => isCorrupt(error) || primaryCodeOf(error) === constraintCode;
+
 const damageProblem = (target: string): string =>
   `${target} is damaged, so that it cannot be read what was revoked there: move it away with its -wal and -shm, restore again, and start again what serves it`;
 
@@ -229,14 +235,14 @@ const putInPlace = (path: string, target: string, revokeAll: boolean, now: numbe
     try {
       return replace(dropTables, true);
     } catch (error) {
-      if (!isCorrupt(error)) throw error;
+      if (!isDamage(error)) throw error;
     }
     const leave = (run: Run): void => leaveTables(file, run, target);
     let keptAudit: number | undefined;
     try {
       keptAudit = replace(leave, true);
     } catch (error) {
-      if (!isCorrupt(error)) throw error;
+      if (!isDamage(error)) throw error;
       keptAudit = replace(leave, false);
     }
     // Frees the pages of the removed tables.
