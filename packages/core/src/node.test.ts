@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { execFile } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { getEventListeners, once } from "node:events";
 import * as http from "node:http";
@@ -7,6 +8,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import type { TLSSocket } from "node:tls";
 import { selfSigned } from "@bytenite-engines/test-kit/certificate";
 import { listen } from "@bytenite-engines/test-kit/ports";
+import { promisify } from "node:util";
 import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { nodeFetch, type NodeFetchOptions } from "./node.ts";
@@ -196,6 +198,10 @@ test("without a time for idle connections, each request has one of its own and s
   const fetch = madeFetch({ idleTimeoutMs: 0 });
   for (let call = 0; call < 2; call++) await (await fetch(origin, init())).arrayBuffer();
   expect([seen, sockets.size]).toEqual([["close", "close"], 2]);
+  const kept = clientSockets();
+  await (await madeFetch({ idleTimeoutMs: 1 })(origin, init())).arrayBuffer();
+  expect(seen.at(-1)).toBe("keep-alive");
+  await expect.poll(() => kept[0]?.timeout).toBe(1);
 });
 
 test.for<[status: number, length: number, connections: number]>([
@@ -514,6 +520,31 @@ test.for([{}, { maxConnections: 1 }])(
   },
 );
 
+test("an idle connection keeps no process running, and nothing of its last request", async () => {
+  const server = http.createServer((_request, response) => response.end("here"));
+  server.keepAliveTimeout = 0;
+  const origin = await listening(server);
+  const script = `
+    import { nodeFetch } from ${JSON.stringify(new URL("node.ts", import.meta.url).href)};
+    import { subscribe } from "node:diagnostics_channel";
+    subscribe("net.client.socket", ({ socket }) => process.once("exit", () => console.log(socket.destroyed, socket._httpMessage)));
+    const fetch = nodeFetch({ idleTimeoutMs: 2147483647, proxyEnv: false });
+    for (let call = 0; call < 2; call++) await (await fetch("${origin}")).arrayBuffer();
+  `;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", script]);
+  expect(stdout).toBe("false null\n");
+});
+
+test("connections send what is small at once, and notice a server that is gone", async () => {
+  const sockets = clientSockets();
+  const origin = await served((_request, response) => void response.end());
+  await (await madeFetch()(origin, init())).arrayBuffer();
+  const [socket] = sockets as unknown as Array<Record<symbol, unknown>>;
+  const kept = Object.getOwnPropertySymbols(socket).map((name) => [name.description, socket?.[name]]);
+  const options = { kSetNoDelay: true, kSetKeepAlive: true, kSetKeepAliveInitialDelay: 1 };
+  expect(Object.fromEntries(kept)).toMatchObject(options);
+});
+
 test("the idle time that ends during a request begins again after it", async () => {
   const sockets = clientSockets();
   const closed = Promise.withResolvers<void>();
@@ -649,7 +680,6 @@ test("a request that waits for a connection ends when it is aborted, and the nex
   const { asked, fetch, origin, server, sockets } = await busyFetch();
   const { signal } = new AbortController();
   const controller = new AbortController();
-  const bySignal = fetch(`${origin}/2`, init({ signal: controller.signal }));
   const byListener = fetch(`${origin}/2`, {
     ...init({ signal }),
     onAbort: (listener) => {
@@ -657,6 +687,7 @@ test("a request that waits for a connection ends when it is aborted, and the nex
       return () => {};
     },
   });
+  const bySignal = fetch(`${origin}/2`, init({ signal: controller.signal }));
   const next = fetch(`${origin}/3`, init());
   controller.abort(null);
   await expect(bySignal.catch((error: unknown) => [error])).resolves.toEqual([null]);
@@ -693,6 +724,20 @@ test.for([1, undefined])(
     expect([await Promise.all(lengths), connections]).toEqual([[4, 4, 4], 3]);
   },
 );
+
+test("a request that is sent again keeps the place of its connection", async () => {
+  let connections = 0;
+  const origin = await rawServer((socket, count) => {
+    if (count === 1) connections++;
+    if (count === 2 && connections === 1) socket.resetAndDestroy();
+    else socket.write(head("here"));
+  });
+  const fetch = madeFetch({ maxConnections: 1 });
+  const get = async () => void (await (await fetch(origin, init())).arrayBuffer());
+  await get();
+  await Promise.all([get(), get(), get()]);
+  expect(connections).toBe(2);
+});
 
 /** A proxy that handles bytes, a fetch that goes through it, and what a request for it gives. */
 const rawProxy = async (answer: (socket: Socket) => void) => {
@@ -735,8 +780,10 @@ test.for([
   ["HTTP/1.1 200 OK\r\n", "socket hang up"],
 ] as const)("an answer of %j to CONNECT ends all requests that wait for the tunnel", async ([answer, message]) => {
   const asked: Array<string> = [];
+  const closed: Array<Promise<unknown>> = [];
   const proxy = await rawServer((socket, _, text) => {
     asked.push(text);
+    closed.push(once(socket, "close"));
     if (answer.endsWith("OK\r\n")) socket.end(answer);
     else socket.write(answer);
   });
@@ -750,6 +797,7 @@ test.for([
   const fields = "host: [::1]:443\r\nproxy-connection: keep-alive\r\nproxy-authorization: Basic";
   const sent = `CONNECT [::1]:443 HTTP/1.1\r\n${fields} ${btoa("user:p4ss:")}\r\n\r\n`;
   expect(asked).toEqual([sent, sent]);
+  await Promise.all(closed);
 });
 
 test("a proxy without a user gets no credentials", async () => {

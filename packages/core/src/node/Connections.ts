@@ -278,7 +278,7 @@ export class Connections {
   #free(origin: Origin, connection: Connection): void {
     const { socket, answer } = connection;
     // A request that was aborted before it was sent has no answer: how long the server waits was told to the last one.
-    if (!socket.writable || socket.readableLength > 0 || answer === undefined) return void socket.destroy();
+    if (!socket.writable || answer === undefined) return void socket.destroy();
     if (this.#serveNext(origin, (claim) => this.#reuse(claim, connection))) return;
     const ms = Math.min(this.#settings.idleMs, announcedMs(answer));
     if (ms <= 0 || origin.idle.length >= maxIdle) return void socket.destroy();
@@ -286,7 +286,7 @@ export class Connections {
     connection.isIdle = true;
     connection.answer = undefined;
     // Else the connection would keep its last request, and the body of the answer.
-    Object.assign(socket.unref().resume(), { _httpMessage: null });
+    Object.assign(socket.unref(), { _httpMessage: null });
     origin.idle.push(connection);
   }
 }
