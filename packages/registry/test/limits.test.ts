@@ -7,6 +7,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeFaults } from "../src/faults/Faults.ts";
 import { startRegistry } from "../src/testing.ts";
 import { startRegistryServer, type RunningRegistry } from "../src/index.ts";
+import { archiveOf } from "@bytenite-engines/test-kit/archives";
+import { send } from "./archives.ts";
 
 let registry: RunningRegistry;
 
@@ -74,6 +76,60 @@ test("headers that do not come to an end are 408, and so is a body", async () =>
   expect(await (await fetch(`${registry.origin}/metrics`)).text()).toMatch(
     /^registry_limits_reached_total\{limit="anonymousTimeoutMs"\} 1$/m,
   );
+});
+
+const message = async (name: string) => ({ engineData: await archiveOf({ name, version: "0.1" }, {}) });
+const chunk = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`;
+
+test("who was told 408 is heard no more, whatever comes then, and the connection ends", async () => {
+  const slow = await startRegistryServer({
+    database: ":memory:",
+    port: 0,
+    limits: { headersTimeoutMs: 300, requestTimeoutMs: 500, uploadTimeoutMs: 500, drainMs: 0 },
+  });
+  /** Sends pieces until the connection ends, the rest after the first one that is behind the answer; resolves to the answer. */
+  const trickled = async (head: string, piece: string, rest: string): Promise<string> => {
+    const socket = connect({ port: Number(new URL(slow.origin).port), host: "127.0.0.1", allowHalfOpen: true });
+    let text = "";
+    socket.on("data", (chunk: Buffer) => (text += chunk.toString("latin1")));
+    socket.on("error", () => undefined);
+    socket.once("end", () => socket.write(piece + rest));
+    socket.write(head);
+    const trickling = setInterval(() => socket.write(piece), 50);
+    await new Promise((resolve) => socket.once("close", resolve));
+    clearInterval(trickling);
+    return text;
+  };
+  const engines = `${slow.url}/engines`;
+  expect((await send(engines, "POST", "local-bob", "json", await message("kept"))).status).toBe(200);
+  const { engineData } = await message("late");
+  const body = JSON.stringify({ engineData: engineData.toString("base64") });
+  const fields = "Host: localhost\r\nAuthorization: local-bob\r\n";
+  const answers = await Promise.all([
+    trickled(`${upload}Transfer-Encoding: chunked\r\n\r\n`, chunk(" ".repeat(40)), `${chunk(body)}0\r\n\r\n`),
+    trickled(`DELETE /v1/dev/engines/kept@0.1 HTTP/1.1\r\n${fields}X: `, "x", "\r\n\r\n"),
+    trickled(`GET /healthz HTTP/1.1\r\n${fields}X: `, "x", ""),
+    trickled(`CONNECT x:1 HTTP/1.1\r\n${fields}\r\n`, "x", ""),
+  ]);
+  expect(answers.map(statusesIn)).toEqual([["408"], ["408"], ["408"], ["501"]]);
+  const statusOf = async (name: string): Promise<number> =>
+    (await send(`${engines}/${name}@0.1`, "GET", "local-bob")).status;
+  expect(await Promise.all(["late", "kept"].map(statusOf))).toEqual([404, 200]);
+  await slow.stop();
+});
+
+test("an answer that is under way comes before the end that the bytes behind its request bring, and is the only one", async () => {
+  const faults = makeFaults([{ fault: { latencyMs: 200 } }]);
+  const slow = await startRegistryServer({ database: ":memory:", port: 0, faults });
+  const socket = connect(Number(new URL(slow.origin).port), "127.0.0.1");
+  let text = "";
+  socket.on("data", (chunk: Buffer) => (text += chunk.toString("latin1")));
+  socket.on("error", () => undefined);
+  const wrongLength = `${upload}Content-Length: 2\r\n\r\n{}{}\r\n\r\n`;
+  socket.write(wrongLength);
+  await new Promise((resolve) => socket.once("close", resolve));
+  expect([statusesIn(text), text]).toEqual([["400"], expect.stringContaining("engineData is missing")]);
+  await slow.stop();
 });
 
 test("a body that is too long is 413", async () => {

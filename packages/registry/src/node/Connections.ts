@@ -36,7 +36,8 @@ interface Connection {
   readonly client: () => string;
   readonly isProxy: boolean;
   readonly socket: Socket;
-  readonly isIdle: () => boolean;
+  /** What is being answered, if it is not idle. */
+  readonly current: () => Exchange | undefined;
   /** Answers a request now, or after the earlier ones are answered and read. */
   readonly take: (exchange: Exchange, onTurn: OnTurn) => void;
   /** Call once an answer was written to the socket. */
@@ -109,7 +110,7 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
   const connectionOn = (socket: Socket, address: string, isProxy: boolean): Connection => {
     const waiting: Array<readonly [exchange: Exchange, start: () => void]> = [];
     let client = address;
-    let isBusy = false;
+    let current: Exchange | undefined;
     let timer: NodeJS.Timeout | undefined;
     const holdAll = (): void => {
       hold(
@@ -119,8 +120,8 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
     };
     const next = (): void => {
       clearTimeout(timer);
-      if (socket.destroyed) return;
-      isBusy = false;
+      if (!socket.writable) return;
+      current = undefined;
       if (isProxy) {
         client = address;
         // After those that became idle earlier.
@@ -136,11 +137,11 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
       client: () => client,
       isProxy,
       socket,
-      isIdle: () => !isBusy,
+      current: () => current,
       take: (exchange, onTurn) => {
         if (socket.destroyed) return;
         const start = (): void => {
-          isBusy = true;
+          current = exchange;
           exchange.response.once("close", next);
           if (isProxy) client = countedAddress(exchange.head.address);
           if (isProxy && !enter(client, exchange)) {
@@ -152,7 +153,7 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
             if (!socket.destroyed) onTurn();
           });
         };
-        if (!isBusy) {
+        if (current === undefined) {
           start();
           return;
         }
@@ -181,7 +182,7 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
   const replaceable = (others: number): Connection | undefined => {
     const byClient = Map.groupBy(open.values(), ({ client }) => client());
     const [most = []] = [...byClient.values()].toSorted((a, b) => b.length - a.length);
-    return most.length <= others + 1 ? undefined : (most.find(({ isIdle }) => isIdle()) ?? most[0]);
+    return most.length <= others + 1 ? undefined : (most.find(({ current }) => current() === undefined) ?? most[0]);
   };
 
   return {

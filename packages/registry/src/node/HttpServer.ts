@@ -86,21 +86,27 @@ export const startServer = async ({
     socket.once("close", () => observer?.disconnected());
     connections.add(socket);
   });
-  /** Requests whose answer was handed to the socket, though their body may still come. */
-  const answered = new WeakSet<IncomingMessage>();
+  /** Refuses what a socket sends, unless its client would take that for the answer to another request; ends the connection. */
+  const refuse = (socket: Duplex, refusal: RawRefusal): void => {
+    const [current, incoming] = [connections.of(socket as Socket)?.current(), incomingOf(socket)];
+    if (!socket.writable) socket.destroy();
+    else if (current !== undefined && current.request !== incoming) {
+      socket.pause();
+      current.response.prependOnceListener("close", () => endConnection(socket));
+    } else if (current?.request === incoming && current?.response.headersSent !== true) {
+      refuseRaw(socket, refusal, observer);
+    } else socket.destroy();
+  };
   const take = (exchange: Exchange): void => {
+    if (!exchange.request.socket.writable) return;
     const isAnonymous = exchange.request.headers.authorization === undefined;
     const limit =
       isAnonymous && limits.anonymousTimeoutMs < limits.requestTimeoutMs ? "anonymousTimeoutMs" : "requestTimeoutMs";
-    watchBody(exchange.request, limits[limit], (error) =>
+    watchBody(exchange, limits[limit], (error) =>
       server.emit("clientError", Object.assign(error, { limit }), exchange.request.socket),
     );
     const connection = connections.of(exchange.request.socket);
     connection?.take(exchange, (limit) => {
-      const sent = (): void => {
-        answered.add(exchange.request);
-        connection.sent();
-      };
       const { response, head } = exchange;
       response.once("close", () => {
         if (!response.writableFinished) observer?.dropped();
@@ -113,7 +119,7 @@ export const startServer = async ({
         maxBytes: limits.answerBytes,
         idleMs: limits.responseTimeoutMs,
         draining: () => draining,
-        sent,
+        sent: connection.sent,
       });
     });
   };
@@ -125,7 +131,7 @@ export const startServer = async ({
   );
   server.on("checkExpectation", onRequest);
   server.on("connect", (_request: IncomingMessage, socket: Duplex) =>
-    refuseRaw(socket, [501, "UNIMPLEMENTED", "method not allowed"], observer),
+    refuse(socket, [501, "UNIMPLEMENTED", "method not allowed"]),
   );
   server.on("clientError", (error: ClientError, socket) => {
     const limit = limitOf(error, socket);
@@ -133,10 +139,7 @@ export const startServer = async ({
       const by = connections.of(socket as Socket)?.client() ?? countedAddress((socket as Socket).remoteAddress);
       onLimit(limit, by);
     }
-    const incoming = incomingOf(socket);
-    // The client would take a second answer for that of its next request.
-    if (incoming !== undefined && answered.has(incoming)) socket.destroy();
-    else refuseRaw(socket, clientErrorOf(error), observer);
+    refuse(socket, clientErrorOf(error));
   });
   server.listen({ host, port, backlog: 1_024 });
   await once(server, "listening");
@@ -173,7 +176,11 @@ const freePieces = 512;
 const minPieceBytes = 32;
 
 /** Called when a body is late (all of it, or the next bytes of a streamed one), or comes in too many pieces. */
-const watchBody = (request: IncomingMessage, timeoutMs: number, onRefused: (error: ClientError) => void): void => {
+const watchBody = (
+  { request, response }: Exchange,
+  timeoutMs: number,
+  onRefused: (error: ClientError) => void,
+): void => {
   const { "content-length": length = "0", "transfer-encoding": coding } = request.headers;
   if (length === "0" && coding === undefined) return;
   let [pieces, bytes] = [0, 0];
@@ -184,14 +191,12 @@ const watchBody = (request: IncomingMessage, timeoutMs: number, onRefused: (erro
     pieces += 1;
     bytes += piece.length;
     if (pieces <= freePieces || bytes >= pieces * minPieceBytes) return push(piece);
-    request.push = () => false;
     onRefused(Object.assign(new Error("too many pieces"), { code: "ERR_TOO_MANY_PIECES" }));
-    request.socket.destroySoon();
-    return request.push(piece);
+    return false;
   };
   let read = request.socket.bytesRead;
   const timer = setInterval(() => {
-    const isMoving = isStreamed(request) && request.socket.bytesRead > read;
+    const isMoving = isStreamed(request) && !response.headersSent && request.socket.bytesRead > read;
     read = request.socket.bytesRead;
     if (isMoving) return;
     clearInterval(timer);
@@ -238,8 +243,17 @@ const answer = async (handle: Handler, exchange: Exchange, sending: Sending): Pr
 /** Bytes of a body that are still read after the answer; beyond, the connection is closed. */
 const maxUnreadBytes = 1_024 * 1_024;
 
-/** Milliseconds that such a client has to read the answer before its connection is reset (RFC 9112, 9.6). */
+/** Milliseconds that a client has to read its last answer before the connection is reset (RFC 9112, 9.6). */
 const lingerMs = 1_000;
+
+/** Ends a connection whose client may go on sending: nothing of that completes a request. */
+const endConnection = (socket: Duplex, last = ""): void => {
+  const incoming = incomingOf(socket);
+  if (incoming !== undefined) incoming.push = () => false;
+  socket.end(last);
+  const late = setTimeout(() => socket.destroy(), lingerMs).unref();
+  socket.once("close", () => clearTimeout(late));
+};
 
 const boundUnread = (request: IncomingMessage): void => {
   if (request.complete) return;
@@ -248,8 +262,7 @@ const boundUnread = (request: IncomingMessage): void => {
   const onData = (): void => {
     if (socket.bytesRead <= most) return;
     request.pause();
-    socket.end();
-    setTimeout(() => socket.destroy(), lingerMs).unref();
+    endConnection(socket);
   };
   request.on("data", onData);
 };
@@ -358,13 +371,8 @@ type RawRefusal = readonly [status: number, code: RpcCode, message: string];
 const clientErrorOf = ({ code = "" }: ClientError): RawRefusal =>
   clientErrors[code] ?? [400, "INVALID_ARGUMENT", "the request is not HTTP/1.1"];
 
-/** Answers on a socket that has no ServerResponse. */
+/** Answers on a socket that has no ServerResponse, and ends its connection. */
 const refuseRaw = (socket: Duplex, [status, code, message]: RawRefusal, observer: ServerObserver | undefined): void => {
-  // It was refused already, or told to go: what it sends on brings an error each.
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
   // Node listens no more, and a reset without a listener would end the process.
   socket.on("error", () => socket.destroy());
   const requestId = crypto.randomUUID();
@@ -378,5 +386,5 @@ const refuseRaw = (socket: Duplex, [status, code, message]: RawRefusal, observer
     `Date: ${new Date().toUTCString()}`,
     "Connection: close",
   ];
-  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+  endConnection(socket, `${head.join("\r\n")}\r\n\r\n${body}`);
 };
