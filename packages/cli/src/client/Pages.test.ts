@@ -123,7 +123,8 @@ test("the next page is asked for ahead while fewer engines were read, and given 
     const server = serverOf(9);
     await server.read({}, ahead === undefined ? {} : { ahead }, 1);
     expect([ahead, server.asked.length]).toEqual([ahead, requests]);
-    expect(server.signals.at(-1)?.aborted).toBe(true);
+    // Without pages ahead the signal is the caller's.
+    expect(server.signals.at(-1)?.aborted).toBe(ahead !== undefined);
   }
   await expect(serverOf(200).read({ offset: 97 }, { ahead: Infinity })).rejects.toBe(failure);
   const server = serverOf(2);
