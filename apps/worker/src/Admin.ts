@@ -114,7 +114,7 @@ const explain = async (isolate: Isolate, parameters: URLSearchParams, request: R
   if (authorization !== null) headers.set("authorization", authorization);
   const parsed = parseRequest("GET", headers, path, config);
   if ("status" in parsed) return json({ refused: { status: parsed.status, message: parsed.message } });
-  const reader = await look(parsed, isolate, { waitUntil: () => {} });
+  const reader = await look(parsed, isolate, { waitUntil: () => {}, isGone: () => false });
   const plan = decide(reader);
   const { decision, selected, applicant } = plan;
   const { owner } = reader;

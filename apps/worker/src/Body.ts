@@ -3,7 +3,7 @@
 export const maxBodyBytesUnderWay = 24 * 1024 * 1024; // in transit in an isolate; stored responses are counted separately
 export const maxBodyBytesPerUser = 6 * 1024 * 1024; // the share of one user, or of one client without a token
 const maxBufferedBytes = 4 * 1024 * 1024; // read as a whole, and perhaps stored; longer bodies are streamed, and stored nowhere
-const minCountedBytes = 64 * 1024; // shorter bodies are not counted: the buffers of the connection take them
+export const minCountedBytes = 64 * 1024; // shorter bodies are not counted: the buffers of the connection take them
 const maxIdleMs = 30_000; // for a piece to be taken. Then bytes count as released, too: the runtime may end a request silently
 
 export type Bytes = Uint8Array<ArrayBuffer>;

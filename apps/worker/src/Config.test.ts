@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { compatibilityDate, compatibilityFlags } from "@bytenite-engines/test-kit";
 import { expect, test } from "vitest";
 import { parseConfig } from "./Config.ts";
 
@@ -29,11 +30,14 @@ test("nothing has to be said; the upstream is then the documented address", () =
   });
 });
 
-test("what is deployed by default is what applies by default", () => {
+test("what is deployed by default is what applies by default, on the runtime of the tests", () => {
   const text = readFileSync(new URL("../wrangler.jsonc", import.meta.url), "utf8");
-  const { vars } = JSON.parse(text.replaceAll(/^\s*\/\/.*$/gm, "").replaceAll(/,(\s*\})/g, "$1")) as {
+  const { vars, ...deployed } = JSON.parse(text.replaceAll(/^\s*\/\/.*$/gm, "").replaceAll(/,(\s*\})/g, "$1")) as {
     vars: Record<string, string>;
+    compatibility_date: string;
+    compatibility_flags: ReadonlyArray<string>;
   };
+  expect([deployed.compatibility_date, deployed.compatibility_flags]).toEqual([compatibilityDate, compatibilityFlags]);
   expect(parseConfig(vars)).toEqual(parseConfig({}));
   const read = new Set<string>();
   parseConfig(new Proxy({}, { get: (_, name) => void read.add(String(name)) }));

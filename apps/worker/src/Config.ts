@@ -23,14 +23,9 @@ export const parseConfig = (variables: Readonly<Record<string, unknown>>) => {
     problems.add(`${name} must be text, in quotes`);
     return undefined;
   };
-  /** A setting as `parse` reads it; where that gives undefined, `problem` is reported. */
-  const parsed = <A>(
-    given: string | undefined,
-    fallback: A,
-    problem: string,
-    parse: (text: string) => A | undefined,
-  ) => {
-    const found = given === undefined ? fallback : parse(given);
+  /** A setting as `read` gives it; where that is undefined, `problem` is reported. */
+  const parsed = <A>(raw: string | undefined, fallback: A, problem: string, read: (raw: string) => A | undefined) => {
+    const found = raw === undefined ? fallback : read(raw);
     if (found === undefined) problems.add(problem);
     return found ?? fallback;
   };

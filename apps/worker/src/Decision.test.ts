@@ -15,7 +15,7 @@ const start = (variables: Readonly<Record<string, string>> = {}) => {
   const lookUp = (fields: Record<string, string>, method = "GET", path = "/engines/zipper") => {
     const request = parseRequest(method, new Headers(fields), `/v1/dev${path}`, config);
     if ("status" in request) throw new Error(request.message);
-    return look(request, isolate, { waitUntil: () => {} });
+    return look(request, isolate, { waitUntil: () => {}, isGone: () => false });
   };
   return { clock, isolate, lookUp };
 };

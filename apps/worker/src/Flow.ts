@@ -21,12 +21,13 @@ import { cacheKey, nobody } from "./Store.ts";
 import { isOutage, proxyStatusOf, unavailable, type UpstreamAnswer, type UpstreamRequest } from "./Upstream.ts";
 
 /** Answers any request; synchronously on a hit in memory. */
-export const handle = (request: Request, isolate: Isolate, context: RequestContext): Response | Promise<Response> => {
+export const handle = (request: Request, isolate: Isolate, runtime: Pick<RequestContext, "waitUntil">) => {
   const target = targetOf(request.url);
   if (target.startsWith(adminPrefix)) return answerAdmin(request, target, isolate);
   const { method, headers } = request;
   const { allowedOrigins, forwardedPaths } = isolate.config;
   const startedAtMs = isolate.now();
+  const context = { waitUntil: runtime.waitUntil.bind(runtime), isGone: () => request.signal.aborted };
   const finished = (outcome: RequestOutcome): Response =>
     finish(outcome, { request, method, headers, target, startedAtMs }, isolate);
   if (method === "OPTIONS") {

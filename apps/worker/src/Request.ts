@@ -13,6 +13,7 @@ import { recentOf } from "./Recent.ts";
 /** Lives as long as a request and the work that it leaves. */
 export interface RequestContext {
   waitUntil(work: Promise<unknown>): void;
+  isGone(): boolean; // whether the client has left, as far as the runtime knows
 }
 
 /** A normalised request: equivalent requests have equal routes. */

@@ -13,7 +13,8 @@ const recipient = (fields: Record<string, string> = {}, method = "GET", path = t
   const config = { deployment: "test", forwardedPaths: ["/v1/dev"] };
   const request = parseRequest(method, new Headers(fields), path, config);
   if ("status" in request) throw new Error(request.message);
-  return { request, user: "alice", budget: createBodyBudget(() => 0), context: { waitUntil: () => {} } };
+  const context = { waitUntil: () => {}, isGone: () => false };
+  return { request, user: "alice", budget: createBodyBudget(() => 0), context };
 };
 
 const fieldsOf = (response: Response) => Object.fromEntries(response.headers);
@@ -160,6 +161,16 @@ test("an endpoint has no ranges, and says to HEAD how long it is", async () => {
   expect(posted.headers.has("content-length")).toBe(false);
   const streamed = respond({ ...entry, stream: new ReadableStream() }, 1_000, hit, recipient({}, "HEAD"));
   expect(streamed.headers.has("content-length")).toBe(false);
+});
+
+test("for a client that left no body of 64 KiB is made, and a stream is cancelled", async () => {
+  const left = { ...recipient(), context: { waitUntil: () => {}, isGone: () => true } };
+  const sent = (bytes: number) => respond(entryWith({ bytes: new Uint8Array(bytes) }), 1_000, hit, left);
+  expect([sent(65_536).body, (await sent(65_535).arrayBuffer()).byteLength]).toEqual([null, 65_535]);
+  const isCancelled = Promise.withResolvers<void>();
+  const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({ cancel: () => isCancelled.resolve() });
+  expect(respond({ ...entryWith({}), stream }, 1_000, hit, left).body).toBeNull();
+  await isCancelled.promise;
 });
 
 test("beyond the bytes that may be under way to a user it is refused", async () => {

@@ -2,7 +2,7 @@
 import { schemaDigestHeader } from "@bytenite-engines/core/wire";
 import { cacheStatus, currentAge, isNotModified, timeToLive, type CacheOutcome } from "@bytenite-engines/http-cache";
 import { notModifiedFields, parseRange, rangeFor, sliceOf, withVary } from "@bytenite-engines/http-cache";
-import { maxBodyBytesPerUser, sendBytes } from "./Body.ts";
+import { maxBodyBytesPerUser, minCountedBytes, sendBytes } from "./Body.ts";
 import type { Reader } from "./Decision.ts";
 import { fieldIn, ownFields, type Answer, type Entry } from "./Entry.ts";
 import { allowedMethods, proxyName, proxyStatus, refusal, refuse, writeMethods } from "./Request.ts";
@@ -108,7 +108,9 @@ const withHead = (answer: Answer | Entry, head: Head, recipient: Recipient): Res
 
 /** A response with the body or a part of it, unless it must have none, or the user has too many bytes under way. */
 const withBody = (answer: Answer, head: Head, { request, user, budget, context }: Recipient, part = answer.bytes) => {
-  if (request.method === "HEAD" || withoutContent.has(answer.status)) {
+  // The runtime takes no body for a client that went before the response was made, and does not cancel it either.
+  const isForNobody = (part.byteLength >= minCountedBytes || answer.stream !== undefined) && context.isGone();
+  if (request.method === "HEAD" || withoutContent.has(answer.status) || isForNobody) {
     void answer.stream?.cancel();
     return made(null, head);
   }

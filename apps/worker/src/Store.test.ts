@@ -226,7 +226,7 @@ const start = (notesOf?: NotesOf, nearOf?: NotesOf) => {
     const identity = await createIdentities().of(token);
     const owner = identity.digest;
     const left: Array<Promise<unknown>> = [];
-    const context = { waitUntil: (work: Promise<unknown>) => void left.push(work) };
+    const context = { waitUntil: (work: Promise<unknown>) => void left.push(work), isGone: () => false };
     const add = (changes: Partial<Entry> = {}, asked = store.ask(), request = zipper): boolean =>
       store.put(identity, request, entryWith({ owner, fetchedAtMs: asked.atMs, ...changes }), asked, context);
     return {
@@ -306,7 +306,7 @@ test("the last changes of 10,000 objects are remembered; a response to a request
   const { store } = await isolate();
   const anyone = entryWith({ owner: nobody });
   const put = (path: string, asked = store.ask()) =>
-    store.put(undefined, requestOf(path), anyone, asked, { waitUntil: () => {} });
+    store.put(undefined, requestOf(path), anyone, asked, { waitUntil: () => {}, isGone: () => false });
   const [early, before] = [store.ask(), store.ask()];
   for (let index = 0; index < 10_000; index++) put(`/engines/a${index}`);
   expect([put("/engines/b", before), put("/engines/b", early)]).toEqual([true, false]);

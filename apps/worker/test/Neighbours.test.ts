@@ -1,6 +1,10 @@
 // Fair use of the upstream between clients.
-import { expect, test, vi } from "vitest";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { startServer } from "@bytenite-engines/test-kit/ports";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { startOrigin, startProxy, type Proxy } from "./origin.ts";
+import { adminSecret } from "./served.ts";
 
 const times = <A>(count: number, make: (index: number) => A): ReadonlyArray<A> =>
   Array.from({ length: count }, (_, index) => make(index));
@@ -123,4 +127,41 @@ test("who fails to be connected has no bearing on who never was, even when sever
   await statuses(accounts.map((token) => proxy.get(token, "/engines/sound")));
   await statuses(accounts.flatMap((token) => times(5, (index) => proxy.get(token, `/engines/cut-${index}`))));
   expect(await askAll(proxy, 1)).toEqual([200]);
+});
+
+test("clients that go before their responses are there leave the memory for bodies to others", async () => {
+  const opened = Promise.withResolvers<void>();
+  const big = Buffer.alloc(3_000_000);
+  let asked = 0;
+  const upstream = await startServer((request, response) => {
+    if (request.url === "/v1/dev/big") asked += 1;
+    response.setHeader("cache-control", "max-age=60");
+    void opened.promise.then(() => response.end(big));
+  });
+  onTestFinished(() => upstream[Symbol.asyncDispose]());
+  const proxy = await startProxy(`${upstream.origin}/v1/dev`);
+  const { hostname, port } = new URL(proxy.url);
+  const clients = times(8, (index) => {
+    const socket = connect(Number(port), hostname);
+    socket.write(`GET /v1/dev/big HTTP/1.1\r\nHost: edge\r\nAuthorization: user-${index % 4}\r\n\r\n`);
+    return socket;
+  });
+  await vi.waitUntil(() => asked === clients.length, patience);
+  await Promise.all(
+    clients.map((socket) => {
+      socket.resetAndDestroy();
+      return once(socket, "close");
+    }),
+  );
+  const metric = async (name: string): Promise<number> => {
+    const headers = { authorization: `Bearer ${adminSecret}` };
+    const text = await (await fetch(`${proxy.url}/-/metrics`, { headers })).text();
+    return Number(new RegExp(`^bytenite_edge_${name} (.*)$`, "m").exec(text)?.[1]);
+  };
+  // By then the proxy has read what came before.
+  expect(await metric("body_bytes")).toBe(0);
+  opened.resolve();
+  const answered = 'upstream_requests_total\\{outcome="200"\\}';
+  await expect.poll(() => metric(answered), patience).toBe(clients.length);
+  await expect.poll(() => metric("body_bytes"), patience).toBe(0);
 });

@@ -44,7 +44,7 @@ export const startEdge = (
     ...bindings,
     now: () => clock.ms,
   });
-  const context: RequestContext = { waitUntil: (work) => void left.push(work) };
+  const context: Pick<RequestContext, "waitUntil"> = { waitUntil: (work) => void left.push(work) };
   const send = async (request: Request): Promise<Response> => handle(request, isolate, context);
   return {
     isolate,

@@ -6,6 +6,7 @@ import { host } from "./Ports.ts";
 
 /** The runtime behaviour that the Workers are written, tested and deployed for: that of their wrangler.jsonc. */
 export const compatibilityDate = "2026-11-01";
+export const compatibilityFlags = ["enable_request_signal"];
 
 /** A Worker to be served. */
 export interface Served {
@@ -20,7 +21,6 @@ export interface Served {
     readonly binding: string;
     readonly fill: (run: (sql: string) => Promise<unknown>) => Promise<void>;
   };
-  readonly compatibilityFlags?: ReadonlyArray<string>;
 }
 
 /** A running Worker. */
@@ -79,12 +79,12 @@ export const textBinding = (value: string) => ({ type: "text" as const, value })
 
 /** Starts; resolves when requests are accepted. Rejects with an Error whose message is one sentence. */
 export const serve = async (served: Served): Promise<Running> => {
-  const { name, code, variables, database, compatibilityFlags } = served;
+  const { name, code, variables, database } = served;
   const port = await freePort(served.port);
   const config = {
     name,
     compatibilityDate,
-    ...(compatibilityFlags === undefined ? {} : { compatibilityFlags: [...compatibilityFlags] }),
+    compatibilityFlags,
     manifest: moduleOf(code),
     env: {
       ...Object.fromEntries(Object.entries(variables).map(([key, value]) => [key, textBinding(value)])),

@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { compatibilityDate } from "./Emulator.ts";
+import { compatibilityDate, compatibilityFlags } from "./Emulator.ts";
 import { freePort } from "./Ports.ts";
 
 /** Path of the binary. The package is CommonJS without types, and a bundler's idea of its default export is not Node's. */
@@ -90,6 +90,7 @@ const configOf = (
     return `const ${name} :Workerd.Worker = (
   modules = [(name = "worker", esModule = embed ${text(`${name}.js`)})${imported.join("")}],
   compatibilityDate = ${text(compatibilityDate)},
+  compatibilityFlags = ${text(compatibilityFlags)},
   bindings = [${bindings.join(", ")}],${cache === undefined ? "" : `\n  cacheApiOutbound = ${text(cache)},`}
 );`;
   });

@@ -3,6 +3,7 @@ export { cacheBackend } from "./CacheBackend.ts";
 export {
   bundled,
   compatibilityDate,
+  compatibilityFlags,
   directSocket,
   emulate,
   moduleOf,
