@@ -50,10 +50,11 @@ const covers = (entry: string, url: URL): boolean => {
   if (entry.startsWith(".")) return `.${host}`.endsWith(entry);
   const [first = "", last = ""] = entry.split("-").map((each) => each.trim());
   if (![host, first, last].every(isIPv4)) return false;
-  return numberOf(first) <= numberOf(host) && numberOf(host) <= numberOf(last);
+  return inOrder(first) <= inOrder(host) && inOrder(host) <= inOrder(last);
 };
 
-const numberOf = (ip: string): number => ip.split(".").reduce((number, byte) => number * 256 + Number(byte), 0);
+/** A text that comes before those of higher addresses. */
+const inOrder = (ip: string): string => String.fromCharCode(...ip.split(".").map(Number));
 
 /** The host for the resolver: IPv6 without brackets. */
 export const hostOf = ({ hostname }: URL): string => (hostname.startsWith("[") ? hostname.slice(1, -1) : hostname);
