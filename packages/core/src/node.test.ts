@@ -907,6 +907,16 @@ test("a request is sent again on a new connection, not on others that the server
   expect(counts).toEqual([1, 1, 2, 1]);
 });
 
+test("a request whose answer is none of HTTP is not sent again, also on a kept connection", async () => {
+  let requests = 0;
+  const origin = await rawServer((socket) => socket.write(++requests === 2 ? "220 ready\r\n" : head("here")));
+  const fetch = madeFetch();
+  await (await fetch(origin, init())).arrayBuffer();
+  await expect(fetch(origin, init())).rejects.toMatchObject({ code: "HPE_INVALID_CONSTANT" });
+  await (await fetch(origin, init())).arrayBuffer();
+  expect(requests).toBe(3);
+});
+
 test("sends a GET once when a new connection is reset", async () => {
   let requests = 0;
   const origin = await rawServer((socket) => {
