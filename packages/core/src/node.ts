@@ -1,21 +1,12 @@
 // A fetch for Node over node:http and node:https.
 import type * as http from "node:http";
 import type * as https from "node:https";
-import type { Socket } from "node:net";
-import type { Readable, Transform, TransformCallback } from "node:stream";
+import { isIPv4, type Socket } from "node:net";
 import { onAbort } from "./Cancellation.ts";
-import {
-  framingField,
-  UnknownCoding,
-  type BodyReader,
-  type Fetch,
-  type FetchInit,
-  type FetchResponse,
-  type ResponseHeaders,
-} from "./Fetch.ts";
-import { Connections, type ConnectionSettings } from "./node/Connections.ts";
-import { proxiesIn } from "./node/Proxies.ts";
-import { assertOptionNames } from "./OptionNames.ts";
+import { framingField, type Fetch, type FetchInit, type FetchResponse } from "./Fetch.ts";
+import { Connections, hostOf, portOf, type ConnectionSettings, type Proxy } from "./node/Connections.ts";
+import { acceptEncoding, NodeResponse } from "./node/Response.ts";
+import { assertObject, assertOptionNames } from "./OptionNames.ts";
 import { idempotentMethods } from "./Retry.ts";
 
 /** Options of `nodeFetch`. */
@@ -50,61 +41,6 @@ export interface NodeFetch extends Fetch {
 
 /** Default of `idleTimeoutMs`. */
 export const defaultIdleTimeoutMs = 60_000;
-
-/** Content codings that one response may have, one around the other, at most. */
-const maxContentCodings = 3;
-
-/** Bytes of a redirect's body that are thrown away to keep its connection, at most. */
-const maxLeftBytes = 16_383;
-
-/** Loaded on demand: it costs milliseconds at the start. */
-const zlibModule = () => process.getBuiltinModule("node:zlib");
-
-const hasZstd = process.versions["zstd"] !== undefined;
-
-/** Makes the decoding stream of a content coding; output comes in bounded chunks. */
-const decoders: Readonly<Record<string, () => Decoder>> = {
-  gzip: () => zlibModule().createGunzip(),
-  "x-gzip": () => zlibModule().createGunzip(),
-  deflate: () => zlibModule().createInflate(),
-  br: () => zlibModule().createBrotliDecompress(),
-  ...(hasZstd ? { zstd: () => everyFrame(zlibModule().createZstdDecompress()) } : {}),
-};
-
-/** What Node's decoders have; `push`, `_transform` and `_flush` are those of every Transform. */
-interface Decoder extends Transform {
-  /** Bytes that were read so far: what is left of a chunk follows the end of a frame. */
-  readonly bytesWritten: number;
-  push: (part: unknown) => boolean;
-  _transform: (chunk: Buffer, encoding: BufferEncoding, done: TransformCallback) => void;
-  _flush: (done: TransformCallback) => void;
-}
-
-/** Goes on with the next frame (RFC 8878, 3.1), where Node's decoder would end. */
-const everyFrame = (decoder: Decoder): Decoder => {
-  const { _transform: decode, push } = decoder;
-  let given = 0;
-  decoder.push = (part) => (part === null && decoder.bytesWritten < given) || push.call(decoder, part);
-  const transform: typeof decode = (chunk, encoding, done) => {
-    given += chunk.byteLength;
-    const decodeRest: TransformCallback = (error) => {
-      const left = given - decoder.bytesWritten;
-      if (error || left === 0) done(error);
-      else decode.call(decoder, chunk.subarray(-left), encoding, decodeRest);
-    };
-    decode.call(decoder, chunk, encoding, decodeRest);
-  };
-  return Object.assign(decoder, { _transform: transform });
-};
-
-/** Ends where nothing came: what has no byte is empty in every coding. */
-const orNothing = (decoder: Decoder): Decoder => {
-  const { _flush: flush } = decoder;
-  const flushSome: typeof flush = (done) => (decoder.bytesWritten === 0 ? done() : flush.call(decoder, done));
-  return Object.assign(decoder, { _flush: flushSome });
-};
-
-const acceptEncoding = hasZstd ? "gzip, br, zstd" : "gzip, br";
 
 /**
  * A fetch over `node:http` and `node:https`, to be given to a client as `fetch`. It keeps connections alive, reads gzip, br and
@@ -160,6 +96,52 @@ const checked = (name: string, value: number, least: number): number => {
   throw new RangeError(`nodeFetch: ${name} must be a whole number from ${least} to ${maxNumber}, not ${String(value)}`);
 };
 
+type ProxyEnv = Exclude<NonNullable<NodeFetchOptions["proxyEnv"]>, false>;
+
+/**
+ * Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in either case. Returns what finds the proxy of a URL. Throws TypeError for a
+ * value that names no proxy: to connect directly instead could leak a request. A value may hold a password, and is not shown.
+ */
+const proxiesIn = (env: ProxyEnv): ((url: URL) => Proxy | undefined) => {
+  assertObject(env, "proxyEnv");
+  const proxies: Readonly<Record<string, Proxy | undefined>> = {
+    "http:": proxyIn(env, "http_proxy"),
+    "https:": proxyIn(env, "https_proxy"),
+  };
+  const without = (env["no_proxy"] || env["NO_PROXY"] || "").split(",").map((entry) => entry.trim().toLowerCase());
+  return (url) => (without.some((entry) => covers(entry, url)) ? undefined : proxies[url.protocol]);
+};
+
+const proxyIn = (env: ProxyEnv, lower: string): Proxy | undefined => {
+  const name = env[lower] ? lower : lower.toUpperCase();
+  const given = env[name]?.trim() ?? "";
+  if (given === "") return undefined;
+  const text = given.includes("://") ? given : `http://${given}`;
+  // A lone word is more likely a slip than the name of a host.
+  const isAddress = given.includes("://") ? /^https?:/i.test(given) : /[.:\]]|^localhost$/i.test(given);
+  try {
+    const url = new URL(isAddress ? text : "");
+    const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+    return { url, authorization: user === ":" ? undefined : `Basic ${Buffer.from(user).toString("base64")}` };
+  } catch {
+    throw new TypeError(`${name} is not the URL of an http or https proxy, as in http://127.0.0.1:3128`);
+  }
+};
+
+/** Whether an entry of NO_PROXY covers a URL. */
+const covers = (entry: string, url: URL): boolean => {
+  const host = hostOf(url);
+  if (entry === "*" || entry === host || entry === `${host}:${portOf(url)}`) return true;
+  if (entry.startsWith("*.")) return host.endsWith(entry.slice(1));
+  if (entry.startsWith(".")) return `.${host}`.endsWith(entry);
+  const [first = "", last = ""] = entry.split("-").map((each) => each.trim());
+  if (![host, first, last].every(isIPv4)) return false;
+  return inOrder(first) <= inOrder(host) && inOrder(host) <= inOrder(last);
+};
+
+/** A text that comes before those of higher addresses. */
+const inOrder = (ip: string): string => String.fromCharCode(...ip.split(".").map(Number));
+
 /** A request, and what settles its promise. */
 interface Exchange {
   readonly connections: Connections;
@@ -209,7 +191,7 @@ const send = (exchange: Exchange, isResend: boolean): void => {
     reject(new Error(`nodeFetch: the server answered ${statusCode} and switched to another protocol`));
   };
   request.on("upgrade", rejectUpgrade);
-  if (body !== undefined) request.once("socket", readBeforeWriteError);
+  if (body !== undefined) request.once("socket", ignoreWriteErrors);
   if (body !== undefined && init.onBodySent !== undefined) sendInPieces(request, body, init.onBodySent);
   else request.end(body);
 };
@@ -255,12 +237,12 @@ const inLowerCase = (headers: Readonly<Record<string, string>>): Readonly<Record
 const bodilessMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "OPTIONS", "TRACE"]);
 
 /** An error of a write is left to the end of what is read: an answer that came before all was sent is still there. */
-const readBeforeWriteError = (socket: Socket): void => {
+const ignoreWriteErrors = (socket: Socket): void => {
   const { _writeGeneric: write } = socket as WritingSocket;
   if (Object.hasOwn(socket, "_writeGeneric")) return;
-  const writeSome: typeof write = (isMany, data, encoding, done) =>
+  const writeOnly: typeof write = (isMany, data, encoding, done) =>
     write.call(socket, isMany, data, encoding, (error) => error ?? done());
-  Object.assign(socket, { _writeGeneric: writeSome });
+  Object.assign(socket, { _writeGeneric: writeOnly });
 };
 
 /** What connections of Node have, besides what is documented. */
@@ -295,152 +277,6 @@ const sendInPieces = (
 };
 
 const isReset = (error: NodeJS.ErrnoException): boolean => error.code === "ECONNRESET" || error.code === "EPIPE";
-
-/** A response, whose body is read once: by `bytes` or by the one reader of `body`. */
-class NodeResponse implements FetchResponse {
-  readonly url: string;
-  readonly status: number;
-  readonly headers: ResponseHeaders;
-  readonly #incoming: http.IncomingMessage;
-  /** The body without its content codings. */
-  #content: Readable;
-  readonly #hasBody: boolean;
-  #error: Error | undefined;
-  #wake: (() => void) | undefined;
-
-  constructor(url: string, incoming: http.IncomingMessage, method: string) {
-    this.url = url;
-    this.status = incoming.statusCode as number;
-    const isWithout = method === "HEAD" || this.status === 204 || this.status === 304;
-    this.#hasBody = !isWithout && incoming.headers["content-length"] !== "0";
-    this.headers = new NodeHeaders(incoming.headers);
-    this.#incoming = incoming;
-    this.#content = incoming;
-    incoming.on("error", (error) => this.destroy(error));
-    // The connection is free for the next request, also where nobody reads that nothing comes.
-    if (!this.#hasBody) incoming.resume();
-    else if (incoming.headers["content-encoding"] !== undefined) this.#decode(incoming.headers["content-encoding"]);
-  }
-
-  /** Closes the connection, unless all has come; the reader of the body gets the error. */
-  destroy(error: Error): void {
-    this.#error ??= error;
-    this.#wake?.();
-    this.#content.destroy();
-  }
-
-  /** The connection broke: a body without length would end there as if it were whole. */
-  breakOff(error: Error): void {
-    if (!this.#incoming.complete) this.destroy(error);
-  }
-
-  /** Calls back once the body was read or given up. */
-  afterwards(listener: () => void): void {
-    this.#content.once("close", listener);
-  }
-
-  get body(): NonNullable<FetchResponse["body"]> {
-    return { getReader: () => this.#reader(), cancel: () => this.#leave() };
-  }
-
-  /** The whole body. Without a limit of its own: for bodies of known length without content coding. */
-  bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return new Promise((resolve, reject) => {
-      const chunks: Array<Buffer> = [];
-      const settle = () => (this.#error === undefined ? resolve(joined(chunks)) : reject(this.#error));
-      this.#wake = settle;
-      if (this.#error !== undefined || this.#content.readableEnded) settle();
-      else this.#content.on("data", (chunk: Buffer) => chunks.push(chunk)).on("end", settle);
-    });
-  }
-
-  async arrayBuffer(): Promise<ArrayBuffer> {
-    return (await this.bytes()).buffer;
-  }
-
-  /** Reads chunk by chunk on demand, so that unread bytes stay within the buffer of the stream. */
-  #reader(): BodyReader {
-    const stream = this.#content;
-    const wake = () => this.#wake?.();
-    stream.on("readable", wake).on("end", wake);
-    return {
-      read: async () => {
-        for (;;) {
-          if (this.#error !== undefined) throw this.#error;
-          const chunk: Buffer<ArrayBuffer> | null = stream.read();
-          if (chunk !== null) return { done: false, value: chunk };
-          if (stream.readableEnded) return { done: true };
-          await new Promise<void>((resolve) => {
-            this.#wake = resolve;
-          });
-        }
-      },
-      cancel: async () => this.destroy(cancelled()),
-    };
-  }
-
-  /** Keeps the connection of a redirect whose short body has come already, and waits for no other. */
-  async #leave(): Promise<void> {
-    const incoming = this.#incoming;
-    if (!this.#hasBody) return;
-    const isRedirect = this.status >= 300 && this.status <= 399;
-    if (isRedirect && !incoming.complete && this.#error !== undefined) throw this.#error;
-    const isShort = incoming.complete && this.#content === incoming && incoming.readableLength <= maxLeftBytes;
-    if (!isRedirect || !isShort) return this.destroy(cancelled());
-    if (!incoming.closed) await new Promise((resolve) => incoming.once("close", resolve).resume());
-  }
-
-  /** Takes the content codings off (RFC 9110, 8.4). */
-  #decode(coding: string): void {
-    const refuse = (problem: string): void => this.destroy(new UnknownCoding(problem));
-    const names = coding.split(",").map((each) => each.trim().toLowerCase());
-    if (names.length > maxContentCodings) return refuse(`more than ${maxContentCodings} content codings`);
-    for (const name of names.filter((each) => each !== "" && each !== "identity").toReversed()) {
-      const decoder = Object.hasOwn(decoders, name) ? decoders[name]?.() : undefined;
-      if (decoder === undefined) return refuse(`unknown content coding ${JSON.stringify(name)}`);
-      const source = this.#content;
-      this.#content = source.pipe(orNothing(decoder)).on("error", (error) => this.destroy(error));
-      decoder.on("close", () => source.destroy());
-    }
-  }
-}
-
-const cancelled = (): Error => new Error("nodeFetch: the body was cancelled");
-
-class NodeHeaders implements ResponseHeaders {
-  readonly #headers: http.IncomingHttpHeaders;
-  constructor(headers: http.IncomingHttpHeaders) {
-    this.#headers = headers;
-  }
-
-  get(name: string): string | null {
-    if (!this.has(name)) return null;
-    const value = this.#headers[name.toLowerCase()] ?? "";
-    return typeof value === "string" ? value : value.join(", ");
-  }
-
-  has(name: string): boolean {
-    return Object.hasOwn(this.#headers, name.toLowerCase());
-  }
-
-  forEach(callback: (value: string, name: string) => void): void {
-    for (const name of Object.keys(this.#headers)) callback(this.get(name) as string, name);
-  }
-}
-
-/** A copy, unless one chunk has its memory for itself: mostly it shares that with other reads. */
-const joined = (chunks: ReadonlyArray<Buffer>): Uint8Array<ArrayBuffer> => {
-  const [first] = chunks;
-  if (chunks.length === 1 && first?.buffer instanceof ArrayBuffer && first.buffer.byteLength === first.byteLength)
-    return new Uint8Array(first.buffer);
-  const whole = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.byteLength, 0));
-  let offset = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return whole;
-};
 
 /**
  * The options `token` and `baseUrl` from `BYTENITE_TOKEN` and `BYTENITE_BASE_URL`, as `bne` does, without unset and empty ones: `createEngineClient({ ...optionsFromEnv(), fetch: nodeFetch() })`.

@@ -4,7 +4,6 @@ import * as http from "node:http";
 import { connect, isIP, type Socket } from "node:net";
 import type { ConnectionOptions, SecureContext } from "node:tls";
 import { idempotentMethods } from "../Retry.ts";
-import { hostOf, portOf, type Proxy } from "./Proxies.ts";
 
 export interface ConnectionSettings {
   /** How long an idle connection is kept, in milliseconds; 0: not at all. */
@@ -13,6 +12,13 @@ export interface ConnectionSettings {
   readonly max: number;
   readonly tls: ConnectionOptions;
   readonly proxyOf: (url: URL) => Proxy | undefined;
+}
+
+/** A proxy, and what it is told of its user. */
+export interface Proxy {
+  readonly url: URL;
+  /** The value of `proxy-authorization`. */
+  readonly authorization: string | undefined;
 }
 
 /** Idle connections per origin at most. */
@@ -315,6 +321,11 @@ const connectTo = (url: URL, options: ConnectionOptions = {}): Socket => {
   const servername = options.servername ?? (isIP(host) === 0 ? host : "");
   return tlsModule().connect({ ...to, ...options, servername, ALPNProtocols: ["http/1.1"] });
 };
+
+/** The host for the resolver: IPv6 without brackets. */
+export const hostOf = ({ hostname }: URL): string => (hostname.startsWith("[") ? hostname.slice(1, -1) : hostname);
+
+export const portOf = ({ port, protocol }: URL): number => Number(port) || (protocol === "https:" ? 443 : 80);
 
 const proxyFields = ({ authorization }: Proxy): ReadonlyArray<string> => [
   "proxy-connection",
