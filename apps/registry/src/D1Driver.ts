@@ -105,7 +105,7 @@ const isOurs = (error: unknown): boolean => {
   if (error instanceof TypeError) return true;
   const message = String((error as { readonly message?: unknown }).message);
   if (/no such table/.test(message)) return false;
-  return /SQLITE_(ERROR|CONSTRAINT|MISMATCH|RANGE|MISUSE|TOOBIG|AUTH|SCHEMA)|D1_(TYPE|EXEC|COLUMN)|no such (column|index)|syntax error/.test(
+  return /SQLITE_(ERROR|CONSTRAINT|MISMATCH|RANGE|MISUSE|TOOBIG|AUTH|SCHEMA)|D1_TYPE|no such (column|index)|syntax error/.test(
     message,
   );
 };

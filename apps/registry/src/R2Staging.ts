@@ -64,7 +64,7 @@ export const makeR2Staging = (bucket: R2Binding, options: StagingOptions): Stagi
         }
       })();
     },
-    remove: (place) => failing(() => bucket.delete(place)),
+    remove: (place) => bucket.delete(place),
   };
 };
 

@@ -86,7 +86,7 @@ export const makeR2Store = (bucket: R2Binding): ObjectStore => ({
       const object = await bucket.get(prefix + key, { range: { offset, length: end - offset } });
       return object === null ? undefined : object.body;
     }),
-  remove: (key) => failing(() => bucket.delete(prefix + key)),
+  remove: (key) => bucket.delete(prefix + key),
   list: () => objectsOf(bucket, prefix),
 });
 

@@ -278,7 +278,9 @@ test("a user has eight places for long archives, each with a link for an hour, a
   for (const path of ["uploads/u/8", "uploads/u/00", "uploads/u/", "uploads/v/0", "x"]) {
     expect(staging.placeOf("u", `https://account.example/bucket/${path}`)).toBeUndefined();
   }
-  expect(staging.placeOf("u", "https://other.example/bucket/uploads/u/0")).toBeUndefined();
+  for (const bucket of ["https://other.example/bucket/", "https://account.example/bucket-"]) {
+    expect(staging.placeOf("u", `${bucket}uploads/u/0`)).toBeUndefined();
+  }
   const sent = await staging.read("uploads/u/3");
   const parts: Array<Uint8Array> = [];
   for await (const part of sent ?? []) parts.push(part);
@@ -286,5 +288,9 @@ test("a user has eight places for long archives, each with a link for an hour, a
   await staging.remove("uploads/u/3");
   expect(await staging.read("uploads/u/3")).toBeUndefined();
   expect(new URL(String(await staging.link("u", 5))).pathname).toBe("/bucket/uploads/u/3");
+  // The signature covers the length.
+  vi.useFakeTimers({ toFake: ["Date"] });
+  onTestFinished(() => void vi.useRealTimers());
+  expect(new Set(await Promise.all([5, 5, 6].map((bytes) => staging.link("u", bytes)))).size).toBe(2);
   for (const place of places) await env.ARCHIVES.delete(place);
 });

@@ -130,6 +130,20 @@ test.for([
   }
 });
 
+test.for<[code: string, sql: string, value?: undefined]>([
+  ["SQLITE_CONSTRAINT", "INSERT INTO migrations SELECT * FROM migrations"],
+  ["SQLITE_MISMATCH", "INSERT INTO migrations VALUES ('x', 0)"],
+  ["SQLITE_TOOBIG", "SELECT zeroblob(2000000000)"],
+  ["SQLITE_AUTH", "ATTACH 'x' AS other"],
+  ["D1_TYPE_ERROR", "SELECT ?1", undefined],
+])("D1 itself says %s of %s, which no retry would change", async ([code, sql, ...values]) => {
+  const { read, write } = makeD1Driver(env.DB);
+  for (const run of [read, write]) {
+    const refused = run([{ sql, values: values as ReadonlyArray<unknown> as ReadonlyArray<never> }]);
+    await expect(refused).rejects.toMatchObject({ name: "Error", message: expect.stringContaining(code) });
+  }
+});
+
 test("one statement is read by itself, and what is more or written is a batch", async () => {
   const batches: Array<number> = [];
   const { read, write } = makeD1Driver({
@@ -209,10 +223,12 @@ test("what fails in the bucket is answered with 503 and leaves no parts of an ob
   const link = (): Promise<Response> => call("uploads", {}, { "Upload-Length": "1" });
   expect((await publish(short)).status).toBe(200);
   const [download, engineLink] = [await linkIn(call("engines/down@0.1/download")), await linkIn(link())];
-  await env.ARCHIVES.put(new URL(engineLink).pathname.slice("/bucket/".length), short);
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new Uint8Array(short)));
-  const named = { "Repr-Digest": `sha-256=:${btoa(String.fromCharCode(...digest))}:` };
-  const publishStaged = (): Promise<Response> => call("engines", { engineLink }, named);
+  const place = new URL(engineLink).pathname.slice("/bucket/".length);
+  await env.ARCHIVES.put(place, short);
+  const publishStaged = async (archive: Uint8Array = short): Promise<Response> => {
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new Uint8Array(archive)));
+    return call("engines", { engineLink }, { "Repr-Digest": `sha-256=:${btoa(String.fromCharCode(...digest))}:` });
+  };
   const statuses: Array<unknown> = [];
   const rows = [
     ["put", () => publish(short)],
@@ -221,8 +237,8 @@ test("what fails in the bucket is answered with 503 and leaves no parts of an ob
     ["complete", () => publish(long)],
     ["get", () => call(download)],
     ["list", link],
-    ["get", publishStaged],
-    ["body", publishStaged],
+    ["get", () => publishStaged()],
+    ["body", () => publishStaged()],
   ] as const;
   for (const [method, request] of rows) {
     failing = method;
@@ -232,9 +248,12 @@ test("what fails in the bucket is answered with 503 and leaves no parts of an ob
   expect(statuses).toEqual(rows.map(([method]) => [method, 503, "5"]));
   expect(begun).toHaveLength(2);
   for (const upload of begun) await expect(upload.uploadPart(1, short)).rejects.toThrow("does not exist");
-  // What cannot be removed, the object of this archive and what has arrived at its link, is left to the sweeper.
+  // What cannot be removed, a needless object or what has arrived at the link, is left to the sweeper.
   failing = "delete";
   expect([(await call(download)).status, (await publishStaged()).status]).toEqual([200, 200]);
+  expect((await publishStaged(long)).status).toBe(400);
+  await env.ARCHIVES.put(place, new Uint8Array(2_000));
+  expect((await publishStaged()).status).toBe(400);
 });
 
 test("the last use of a credential is written behind the answer, once a minute", async () => {

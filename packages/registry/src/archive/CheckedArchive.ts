@@ -23,7 +23,7 @@ export interface CheckedArchive {
   readonly mediaType: string;
   /** The text of its manifest. */
   readonly manifest: string;
-  /** Removes it. */
+  /** Removes it, or leaves it to the sweeper. Never rejects. */
   readonly discard: () => Promise<void>;
 }
 
@@ -57,7 +57,7 @@ export const storeArchive = async (
       archive,
       mediaType,
       manifest,
-      discard: () => store.remove(archive.key),
+      discard: () => store.remove(archive.key).catch(() => {}),
     };
   } catch (error) {
     await writer.abort().catch(() => {});

@@ -116,13 +116,12 @@ export const makeUpload = (
       const received = await receive(options, head, format, longest, user);
       try {
         const outcome = await publish(options, user, received, condition, now());
-        // What cannot be removed now is removed by the sweeper.
-        if (!outcome.isKept) await received.discard().catch(() => {});
-        await received.unstage?.().catch(() => {});
+        if (!outcome.isKept) await received.discard();
+        await received.unstage?.();
         return outcome.engine;
       } catch (error) {
         // After a refusal nothing names the object. After any other error a row may: then the sweeper looks, later.
-        if (error instanceof ApiError) await received.discard().catch(() => {});
+        if (error instanceof ApiError) await received.discard();
         throw error;
       }
     } finally {
@@ -159,7 +158,7 @@ const makeTurns = ({ uploads, uploadsPerUser }: UploadLimits): ((user: string) =
 /** An archive that is stored, and what was said with it. */
 interface Received extends CheckedArchive {
   readonly message: EngineMessage;
-  /** Removes the archive from where it arrived, if that is not here. */
+  /** Removes the archive from where it arrived, if that is not here, or leaves it to the sweeper. Never rejects. */
   readonly unstage?: () => Promise<void>;
 }
 
@@ -193,7 +192,7 @@ const receive = async (
   try {
     return { ...checked, message: body.message() };
   } catch (error) {
-    await checked.discard().catch(() => {});
+    await checked.discard();
     throw error;
   }
 };
@@ -214,7 +213,7 @@ const receiveStaged = async (
   if (expected === undefined) throw invalid("Repr-Digest is missing: sha-256=:...: of the archive at engineLink");
   const arrived = await staging.read(place);
   if (arrived === undefined) throw precondition("nothing has arrived at engineLink: PUT the archive there first");
-  const unstage = (): Promise<void> => staging.remove(place);
+  const unstage = (): Promise<void> => staging.remove(place).catch(() => {});
   const limits = { ...options.limits, archiveBytes: staging.maxBytes };
   const checked = await storeArchive({ ...options, limits }, arrived).catch(async (error: unknown) => {
     if (error instanceof ApiError) await unstage();
