@@ -109,7 +109,7 @@ const nameCounter = (): ((bytes: Uint8Array, start: number, end: number) => bool
   const seed = Math.random() * 2 ** 32;
   return (bytes, start, end) => {
     let hash = seed;
-    for (const byte of bytes.subarray(start, end)) hash = Math.imul(hash ^ byte, 0x01000193);
+    for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
     const { size } = seen;
     return seen.add(hash).size > size;
   };
