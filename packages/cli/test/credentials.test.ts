@@ -1,5 +1,5 @@
 import { startRegistry, type TestRegistry } from "@bytenite-engines/registry/testing";
-import { chmodSync, existsSync, statSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { as, bne, makeHome } from "./Bne.ts";
@@ -107,4 +107,29 @@ test("a secret is taken from stdin, never from the command line", async () => {
     });
     expect([token, stderr.includes("others on this machine can see a token")]).toEqual([token, isWarned]);
   }
+});
+
+test("of logins, profiles and settings at the same time all are kept, also beside the lock of a process that was killed", async () => {
+  using home = makeHome();
+  const folder = dirname(home.userFile);
+  const path = join(folder, "credentials.json");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const lock of [home.userFile, path]) writeFileSync(`${lock}.lock`, "");
+  const names = Array.from({ length: 5 }, (_, index) => `p${index}`);
+  const env = { BYTENITE_BASE_URL: registry.url };
+  const runs = await Promise.all([
+    ...names.map((name) =>
+      bne(home, ["auth", "login", "--no-verify", "--profile", name], { env, input: `token-of-${name}` }),
+    ),
+    ...names.map((name) => bne(home, ["profile", "set", `set-${name}`, "--attempts", "3"])),
+    bne(home, ["config", "set", "color", "never"]),
+  ]);
+  expect(runs.map(({ code }) => code)).toEqual(runs.map(() => 0));
+  const settings = JSON.parse(readFileSync(home.userFile, "utf8")) as { profiles: object; color: string };
+  expect(Object.keys(settings.profiles).toSorted()).toEqual([...names, ...names.map((name) => `set-${name}`)]);
+  expect(settings.color).toBe("never");
+  expect(Object.keys(JSON.parse(readFileSync(path, "utf8")) as object).toSorted()).toEqual(names);
+  const loggedOut = await Promise.all(names.map((name) => bne(home, ["auth", "logout", "--profile", name])));
+  expect(loggedOut.map(({ stderr }) => stderr)).toEqual(names.map((n) => `Forgot the credentials of profile ${n}.\n`));
+  expect(readdirSync(folder)).toEqual(["config.json"]);
 });

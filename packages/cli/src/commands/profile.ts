@@ -3,7 +3,7 @@ import { UsageError } from "@bytenite-engines/registry/command";
 import { exitCodes } from "../Errors.ts";
 import { type Invocation, positional } from "../Invocation.ts";
 import { forgetAccessTokens } from "../config/AccessTokens.ts";
-import { changeConfig, readConfig } from "../config/Files.ts";
+import { changeConfig } from "../config/Files.ts";
 import { removeSecret } from "../config/Credentials.ts";
 import { assertLasting, settingsTable } from "../config/Setting.ts";
 import { profileNames, assertProfile, assertProfileName } from "../config/Settings.ts";
@@ -76,10 +76,9 @@ export const remove = async (invocation: Invocation): Promise<number> => {
   const name = positional(invocation, 0);
   assertProfile(settings, name);
   const removal = await removeSecret(settings, name);
-  const inUse = (await readConfig(settings.userFile))["profile"] === name;
-  await changeConfig(settings.userFile, [
+  await changeConfig(settings.userFile, ({ profile }) => [
     [["profiles", name], undefined],
-    ...(inUse ? ([[["profile"], undefined]] as const) : []),
+    ...(profile === name ? ([[["profile"], undefined]] as const) : []),
   ]);
   forgetAccessTokens(directories.cache);
   if (removal === "unanswered") notes.warn("the keychain did not remove its credentials, so they may still be in it");

@@ -1,11 +1,10 @@
 // Credentials: flag, environment, keychain or file; each bound to its origin.
 import { assertSendable, UsageError } from "@bytenite-engines/registry/command";
-import { rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isLoopback } from "@bytenite-engines/core/wire";
 import type { Arguments } from "../parse/Arguments.ts";
 import type { Environment } from "../terminal/Terminal.ts";
-import { changeConfig, readConfig, type ConfigValues, writeOwn } from "./Files.ts";
+import { changeConfig, readConfig, rewrite, valuesIn } from "./Files.ts";
 import { askKeychain, hasKeychain } from "./Keychain.ts";
 import { type Settings, assertProfileName } from "./Settings.ts";
 
@@ -143,7 +142,7 @@ export const loadSecret = async (
     );
   }
   const path = credentialsFile(userFile);
-  const text = (await secretsIn(path))[profileName];
+  const text = (await readConfig(path, "secret"))[profileName];
   const secret = text === undefined ? undefined : parseSecret(JSON.stringify(text));
   return secret === undefined ? undefined : { secret, place: "file", where: path };
 };
@@ -160,9 +159,7 @@ export const storeSecret = async (
   const inKeychain =
     keychain &&
     (await askKeychain({ action: "set", account: profileName, secret: JSON.stringify(secret) }))?.done === true;
-  const others = await secretsIn(path);
-  if (inKeychain) await removeFromFile(path, profileName);
-  else writeOwn(path, `${JSON.stringify({ ...others, [profileName]: secret }, null, 2)}\n`);
+  await putIntoFile(path, profileName, inKeychain ? undefined : secret);
   const place = inKeychain ? "keychain" : "file";
   await changeConfig(userFile, [
     [["profiles", profileName, "baseUrl"], secret.baseUrl],
@@ -180,7 +177,7 @@ export const removeSecret = async (settings: Settings, profileName: string): Pro
   const place = settings.profiles[profileName]?.["credentials"];
   const inKeychain = place === "keychain";
   const forgotten = inKeychain && (await askKeychain({ action: "remove", account: profileName }))?.done === true;
-  const removed = await removeFromFile(credentialsFile(settings.userFile), profileName);
+  const removed = await putIntoFile(credentialsFile(settings.userFile), profileName, undefined);
   if (place !== undefined)
     await changeConfig(settings.userFile, [
       [["profiles", profileName, "credentials"], undefined],
@@ -190,12 +187,15 @@ export const removeSecret = async (settings: Settings, profileName: string): Pro
   return forgotten || removed ? "removed" : "none";
 };
 
-const removeFromFile = async (path: string, profileName: string): Promise<boolean> => {
-  const { [profileName]: removed, ...others } = await secretsIn(path);
-  if (removed === undefined) return false;
-  if (Object.keys(others).length === 0) rmSync(path);
-  else writeOwn(path, `${JSON.stringify(others, null, 2)}\n`);
-  return true;
+/** Puts a secret in the place of that of a profile, or removes that; whether there was one. */
+const putIntoFile = async (path: string, profileName: string, secret: StoredSecret | undefined): Promise<boolean> => {
+  let replaced: unknown;
+  await rewrite(path, "secret", async (text) => {
+    const { [profileName]: found, ...others } = await valuesIn(path, text);
+    replaced = found;
+    if (found === undefined && secret === undefined) return text;
+    const secrets = { ...others, ...(secret === undefined ? {} : { [profileName]: secret }) };
+    return Object.keys(secrets).length === 0 ? undefined : `${JSON.stringify(secrets, null, 2)}\n`;
+  });
+  return replaced !== undefined;
 };
-
-const secretsIn = (path: string): Promise<ConfigValues> => readConfig(path, "secret");

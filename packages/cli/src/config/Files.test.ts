@@ -14,7 +14,7 @@ import { spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { beginAtomically, changeConfig, readText, reasonOf, writeAtomically, writeOwn } from "./Files.ts";
+import { beginAtomically, changeConfig, readText, reasonOf, rewrite, writeAtomically, writeOwn } from "./Files.ts";
 
 const makeFolder = (): string => {
   const folder = mkdtempSync(join(tmpdir(), "bne-files-"));
@@ -152,7 +152,10 @@ test("a file that cannot be written leaves everything as it was, and nothing ope
 
 test("a file of settings keeps its comments and its form, and is left as it is when it is broken", async () => {
   const path = join(makeFolder(), "config.json");
-  const changed = async (text: string, ...changes: Parameters<typeof changeConfig>[1]): Promise<string> => {
+  const changed = async (
+    text: string,
+    ...changes: Extract<Parameters<typeof changeConfig>[1], ReadonlyArray<unknown>>
+  ): Promise<string> => {
     writeOwn(path, text);
     await changeConfig(path, changes);
     return readFileSync(path, "utf8");
@@ -174,6 +177,27 @@ test("a file of settings keeps its comments and its form, and is left as it is w
     await expect(changed(text, [["a"], 1])).rejects.toThrow(`${path}${said}`);
     expect(readFileSync(path, "utf8")).toBe(text);
   }
+});
+
+test("a change whose lock another process took for a stale one is made again, of what that one left", async () => {
+  const root = makeFolder();
+  const path = join(root, "file");
+  writeOwn(path, "a");
+  const seen: Array<string | undefined> = [];
+  for (const next of ["changed", undefined]) {
+    let isStale = false;
+    await rewrite(path, "own", async (text) => {
+      seen.push(text);
+      if (existsSync(`${path}.lock`) && !isStale) {
+        isStale = true;
+        rmSync(`${path}.lock`);
+        writeOwn(path, `${text} and of another`);
+      }
+      return next;
+    });
+  }
+  expect(seen).toEqual(["a", "a", "a and of another", "changed", "changed", "changed and of another"]);
+  expect(readdirSync(root)).toEqual([]);
 });
 
 test("the message of a system error says what to do about it", () => {

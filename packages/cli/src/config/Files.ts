@@ -13,12 +13,14 @@ import {
   renameSync,
   rmSync,
   statSync,
+  unlinkSync,
   writeFileSync,
   type Stats,
 } from "node:fs";
 import { dirname } from "node:path";
 import { FileError } from "../Errors.ts";
 import { foreignPart, isOpenToOthers, isOwned, makeDirectory } from "./Directories.ts";
+import { lockFile } from "./FileLock.ts";
 import type { ParseError } from "jsonc-parser";
 
 /** Messages of system errors. */
@@ -127,25 +129,26 @@ const assertOwnLink = (path: string): void => {
  * there says otherwise. Throws FileError, with nothing changed, also where the folder does not exist.
  */
 export const writeAtomically = (path: string, content: string): void =>
-  finish(beginAtomically(path, 0o644, true), content);
+  void finish(beginAtomically(path, 0o644, true), content);
 
 /**
  * The same for a file that is read with trust: the user's alone, and nobody else may be able to lead it elsewhere. Directories on the way
  * are made for the user alone. Throws FileError.
  */
 export const writeOwn = (path: string, content: string): void => {
-  try {
-    makeDirectory(dirname(path));
-    assertOwnWay(path);
-  } catch (error) {
-    throw notWritten(path, error);
-  }
+  makeOwnWay(path);
   finish(beginAtomically(path, 0o600, false), content);
 };
 
-const finish = (file: PendingFile, content: string): void => {
+const makeOwnWay = (path: string): void =>
+  attempt(path, () => {
+    makeDirectory(dirname(path));
+    assertOwnWay(path);
+  });
+
+const finish = (file: PendingFile, content: string, isWanted?: () => boolean): boolean => {
   file.write(content);
-  file.commit();
+  return file.commit(isWanted);
 };
 
 const notWritten = (path: string, error: unknown): FileError =>
@@ -163,8 +166,8 @@ const notWritten = (path: string, error: unknown): FileError =>
 /** A file that is being written. */
 export interface PendingFile {
   readonly write: (content: string | Uint8Array) => void;
-  /** Moves it to its final path. */
-  readonly commit: () => void;
+  /** Moves it to its final path, unless it is not wanted once it is on the disk. Returns whether it did. */
+  readonly commit: (isWanted?: () => boolean) => boolean;
   /** Removes it. */
   readonly discard: () => void;
 }
@@ -197,14 +200,17 @@ export const beginAtomically = (path: string, mode: number, keepsMode: boolean):
   );
   return {
     write: (content) => attempt(path, () => writeFileSync(descriptor, content), discard),
-    commit: () =>
+    commit: (isWanted = () => true) =>
       attempt(
         path,
         () => {
           fsyncSync(descriptor);
           isOpen = false;
           closeSync(descriptor);
-          renameSync(temporary, target);
+          const wanted = isWanted();
+          if (wanted) renameSync(temporary, target);
+          else discard();
+          return wanted;
         },
         discard,
       ),
@@ -233,16 +239,49 @@ const realPath = (path: string): string => {
   }
 };
 
+/**
+ * Replaces the text of a file (undefined: none) by what is made of it, with the trust with which it is read. Of several processes
+ * that do so, one after the other does, each with the text that the last one left. Rejects with UsageError for what cannot be read
+ * or trusted, with FileError for what cannot be written.
+ */
+export const rewrite = async (
+  path: string,
+  trust: Trust,
+  change: (text: string | undefined) => Promise<string | undefined>,
+): Promise<void> => {
+  const before = readText(path, trust);
+  if ((await change(before)) === before) return;
+  if (trust !== "any") makeOwnWay(path);
+  for (let isDone = false; !isDone;) {
+    const target = attempt(path, () => realPath(path));
+    const lock = await lockFile(target).catch((error: unknown) => {
+      throw notWritten(path, error);
+    });
+    try {
+      const text = readText(path, trust);
+      const next = await change(text);
+      if (next === text) isDone = true;
+      else if (next !== undefined) {
+        isDone = finish(beginAtomically(path, trust === "any" ? 0o644 : 0o600, trust === "any"), next, lock.isHeld);
+      } else if (lock.isHeld()) {
+        attempt(path, () => unlinkSync(target));
+        isDone = true;
+      }
+    } finally {
+      lock.release();
+    }
+  }
+};
+
 /** The content of a file; an empty object without one. */
 export type ConfigValues = Readonly<Record<string, unknown>>;
 
 /** The values in a file. One that is broken, or not to be trusted, throws UsageError; a broken one with line and column. */
-export const readConfig = async (
-  path: string,
-  trust: Trust = "own",
-  maxBytes = maxFileBytes,
-): Promise<ConfigValues> => {
-  const text = readText(path, trust, maxBytes);
+export const readConfig = async (path: string, trust: Trust = "own", maxBytes = maxFileBytes): Promise<ConfigValues> =>
+  valuesIn(path, readText(path, trust, maxBytes));
+
+/** The same of the text of a file that was read. */
+export const valuesIn = async (path: string, text: string | undefined): Promise<ConfigValues> => {
   if (text === undefined || text.trim() === "") return {};
   let value: unknown;
   try {
@@ -276,24 +315,26 @@ const parseWithComments = async (path: string, text: string): Promise<unknown> =
   throw broken(`${path}:${before.split("\n").length}:${before.length - before.lastIndexOf("\n")}: ${said}`);
 };
 
+/** Values by their paths; undefined takes one back. */
+type Changes = ReadonlyArray<readonly [path: ReadonlyArray<string>, value: unknown]>;
+
 /**
- * Sets values by their paths (undefined takes one back) and keeps the rest of the text as it is. Writes atomically. A file with
+ * Sets values, which may depend on those that are there, and keeps the rest of the text as it is. Writes atomically. A file with
  * trust `any` is one that others may read, and work on.
  */
 export const changeConfig = async (
   path: string,
-  changes: ReadonlyArray<readonly [path: ReadonlyArray<string>, value: unknown]>,
+  changes: Changes | ((values: ConfigValues) => Changes),
   trust: "any" | "own" = "own",
 ): Promise<void> => {
-  await readConfig(path, trust);
   const { applyEdits, modify } = await import("jsonc-parser");
-  let text = readText(path, trust) ?? "";
-  if (text.trim() === "") text = "{}\n";
-  for (const [at, value] of changes) {
-    const formattingOptions = { insertSpaces: true, tabSize: 2, eol: "\n" };
-    text = applyEdits(text, modify(text, [...at], value, { formattingOptions }));
-  }
-  if (!text.endsWith("\n")) text += "\n";
-  if (trust === "own") writeOwn(path, text);
-  else writeAtomically(path, text);
+  await rewrite(path, trust, async (before = "") => {
+    const values = await valuesIn(path, before);
+    let text = before.trim() === "" ? "{}\n" : before;
+    for (const [at, value] of typeof changes === "function" ? changes(values) : changes) {
+      const formattingOptions = { insertSpaces: true, tabSize: 2, eol: "\n" };
+      text = applyEdits(text, modify(text, [...at], value, { formattingOptions }));
+    }
+    return text.endsWith("\n") ? text : `${text}\n`;
+  });
 };
