@@ -2,15 +2,16 @@ import { execFileSync } from "node:child_process";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { migrate } from "../src/api/Migrations.ts";
+import { makeSecretBox } from "../src/api/SecretBox.ts";
 import { ensureUser } from "../src/manage/Accounts.ts";
 import { backUp, restore } from "../src/manage/Backup.ts";
 import { publishAll } from "../src/manage/Engines.ts";
 import { startRegistryServer } from "../src/node/Registry.ts";
 import { openSqlite } from "../src/node/SqliteFile.ts";
 import { archiveOf, hashOf } from "@bytenite-engines/test-kit/archives";
-import { send } from "./archives.ts";
+import { giveArchive, send } from "./archives.ts";
 import { run, serve } from "./process.ts";
 import { mounts, onSmallDisk } from "./smallDisk.ts";
 
@@ -102,6 +103,76 @@ test.skipIf(!mounts())(
     }
   },
 );
+
+/** A database with archives that a small disk has no space for, and a backup of it. */
+const roomyRegistry = async () => {
+  const roomy = await mkdtemp(join(tmpdir(), "registry-roomy-"));
+  onTestFinished(() => rm(roomy, { recursive: true }));
+  const [database, backup] = [join(roomy, "engines.sqlite"), join(roomy, "backup.sqlite")];
+  const file = openSqlite(database);
+  await migrate(file.port, 0);
+  const box = await makeSecretBox("k".repeat(40));
+  const add = (name: string, bytes: number) =>
+    giveArchive(file, `${database}.archives`, box, {
+      user: "carol",
+      name,
+      archive: Buffer.alloc(bytes, name),
+      token: "",
+    });
+  await add("small", 1_000);
+  return { database, backup, file, add };
+};
+
+test.skipIf(!mounts())(
+  "a backup that finds the disk full names it, and leaves nothing but what was there",
+  async () => {
+    const { database, file, add } = await roomyRegistry();
+    const backup = (path: string) => run(["backup", path, "--database", database]);
+    await onSmallDisk(async (directory) => {
+      const before = join(directory, "before.sqlite");
+      expect((await backup(before)).code).toBe(0);
+      const files = () => readdir(directory, { recursive: true });
+      const there = await files();
+      expect(there).toHaveLength(3);
+      for (let count = 0; count < 8; count++) await add(`large-${count}`, 600_000);
+      for (const path of [before, directory]) {
+        const { code, stderr } = await backup(path);
+        expect([code, stderr]).toEqual([
+          1,
+          expect.stringMatching(`^registry: cannot write ${path}\\S*: the disk is full: nothing of this was kept\n$`),
+        ]);
+        expect(await files()).toEqual(there);
+      }
+      // Not even the database.
+      await writeFile(join(directory, "ballast"), Buffer.alloc(8_000_000)).catch(() => {});
+      expect((await backup(directory)).stderr).toMatch(`registry: cannot write ${directory}/engines-`);
+      await rm(join(directory, "ballast"));
+      expect(await files()).toEqual(there);
+    });
+    file.close();
+  },
+);
+
+test.skipIf(!mounts())("a restore that finds the disk full leaves the archives as they are", async () => {
+  const { database, backup, file, add } = await roomyRegistry();
+  await onSmallDisk(async (directory) => {
+    const target = join(directory, "engines.sqlite");
+    const restored = () => run(["restore", backup, "--force", "--yes", "--database", target]);
+    expect((await run(["backup", backup, "--database", database])).code).toBe(0);
+    expect((await restored()).code).toBe(0);
+    const there = await readdir(`${target}.archives`);
+    for (let count = 0; count < 8; count++) await add(`large-${count}`, 600_000);
+    expect((await run(["backup", backup, "--database", database])).code).toBe(0);
+    const { code, stderr } = await restored();
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(`cannot write ${target}.archives: the disk is full: nothing of this was kept\n$`),
+    ]);
+    expect(await readdir(`${target}.archives`)).toEqual(there);
+    expect((await run(["check", "--database", target])).code).toBe(0);
+  });
+  file.close();
+});
 
 test.skipIf(!mounts())("a restore that finds the disk full leaves nothing of a new database", async () => {
   await onSmallDisk(async (directory) => {

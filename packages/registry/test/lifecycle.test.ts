@@ -613,6 +613,8 @@ test("objects that no engine names go after the grace period, and not while a ba
   const unfinished = await store.begin();
   onTestFinished(unfinished.abort);
   await unfinished.write(new Uint8Array(10));
+  // As a restore that was killed leaves one.
+  writeFileSync(join(`${database}.archives`, `${crypto.randomUUID()}.partial`), "");
   const count = objects().length;
   const { port } = registry.file;
   expect(await sweep(port, store, Date.now())).toBe(0);
@@ -621,7 +623,7 @@ test("objects that no engine names go after the grace period, and not while a ba
   expect(await sweep(port, store, later)).toBe(0);
   expect(objects()).toHaveLength(count);
   registry.file.transaction((run) => run("DELETE FROM archive_holds"));
-  expect(await sweep(port, store, later)).toBeGreaterThan(1);
+  expect(await sweep(port, store, later)).toBeGreaterThan(2);
   const named = registry.file.rows({ sql: "SELECT key FROM archives", values: [] }).map((row) => String(row["key"]));
   expect(objects().toSorted()).toEqual(named.toSorted());
   const link = await send(`${engines}/swept@0.1/download`, "GET", "token-of-carol");

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { get, place } from "./place.ts";
 import { run, serve } from "./process.ts";
@@ -116,11 +117,29 @@ test("backups into a directory are named by their time, and all but the newest a
     0,
     expect.stringMatching(/^backed up 0 engines of 1 user to \S+Z\.sqlite\n$/),
   ]);
+  // Left by backups that were killed; the last one is under way, and another one is whole.
+  const [killed, running, whole] = [1, 2, 3].map((day) => `engines-2020020${day}T000000000Z.sqlite`);
+  for (const name of [killed, running, whole]) await mkdir(join(folder, `${name}.archives`));
+  for (const name of [`${killed}.archives/x`, `${killed}.partial-journal`, `${killed}.partial`, `${whole}`])
+    await writeFile(join(folder, name), "");
+  const work = new DatabaseSync(join(folder, `${running}.partial`));
+  work.exec("BEGIN EXCLUSIVE");
+  const unfinished = (): ReadonlyArray<string> => readdirSync(folder).filter((name) => /2020020|partial/.test(name));
+  expect((await run(["backup", folder, ...database])).code).toBe(0);
+  expect(unfinished()).toEqual([
+    `${running}.archives`,
+    `${running}.partial`,
+    `${running}.partial-journal`,
+    whole,
+    `${whole}.archives`,
+  ]);
+  work.close();
   const second = await run(["backup", folder, "--keep", "2", ...database]);
+  expect(unfinished()).toEqual([]);
   expect([second.code, second.stdout]).toEqual([
     0,
     expect.stringMatching(
-      /^backed up .*\nremoved \S+-20200101T000000000Z\.sqlite\nremoved \S+-20200102T000000000Z\.sqlite\n$/,
+      /^backed up .*\n(?:removed \S+-202001\d\dT\d+Z\.sqlite\n){2}removed \S+-20200203T\d+Z\.sqlite\nremoved \S+\n$/,
     ),
   ]);
   const kept = readdirSync(folder).toSorted();

@@ -3,7 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { archivesOf, sealedArchives } from "../manage/ArchiveFiles.ts";
-import { backUp, BackupError, restore as restoreFrom, type Revival } from "../manage/Backup.ts";
+import { backUp, BackupError, removeUnfinished, restore as restoreFrom, type Revival } from "../manage/Backup.ts";
 import { lineOf } from "./manage.ts";
 import { archivesPath, databasePath, environmentBox, flagsOf, userErrorOf, withDatabase } from "./Database.ts";
 import { canAsk, isConfirmed, type CommandOutput } from "./Output.ts";
@@ -19,6 +19,7 @@ export const backup = async (args: ReadonlyArray<string>, output: CommandOutput)
   if (keep !== undefined && !isDirectory) throw new UsageError("--keep goes with a directory that exists");
   const path = isDirectory ? join(given, datedName(new Date())) : given;
   return withDatabase(flags, "copy", async (file, box) => {
+    if (isDirectory) await removeAllUnfinished(given);
     const { users, engines } = await backUp(file.database, path, archivesPath(flags), box);
     if (box === undefined) noteUnread(sealedArchives(file));
     await output.done(`backed up ${counted(engines, "engine")} of ${counted(users, "user")} to ${path}`);
@@ -48,11 +49,18 @@ const dated = /^engines-\d{8}T\d{9}Z\.sqlite$/;
 
 const datedName = (at: Date): string => `engines-${at.toISOString().replaceAll(/[-:.]/g, "")}.sqlite`;
 
+const removeAllUnfinished = async (directory: string): Promise<void> => {
+  const names = (await readdir(directory))
+    .map((name) => name.replace(/\.partial(?:-\w+)?$/, ""))
+    .filter((name) => dated.test(name));
+  for (const name of new Set(names)) await removeUnfinished(join(directory, name));
+};
+
 /** Removes all dated backups of a directory but the newest. Gives their paths. */
 const rotated = async (directory: string, keep: number): Promise<ReadonlyArray<string>> => {
   const names = (await readdir(directory)).filter((name) => dated.test(name)).toSorted();
   const old = names.slice(0, Math.max(0, names.length - keep)).map((name) => join(directory, name));
-  for (const path of old.flatMap((path) => [path, archivesOf(path)])) await rm(path, { recursive: true, force: true });
+  for (const path of old.flatMap((path) => [archivesOf(path), path])) await rm(path, { recursive: true, force: true });
   return old;
 };
 

@@ -1,7 +1,7 @@
 // Archives of a backup, and archives that are missing or damaged.
 import { randomUUID } from "node:crypto";
 import { constants, copyFileSync, existsSync, statSync } from "node:fs";
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { tagIn } from "../api/EngineStore.ts";
@@ -86,29 +86,43 @@ const stateOf = async (
 };
 
 /**
- * Copies the archives that a database names from one folder into another, each whole and on disk before it has its name. What is
- * there already and whole stays. Returns the problems of archives that cannot be copied; then none is copied.
+ * Copies the archives that a database names from one folder into another, each whole and on disk before it has its name, and runs
+ * `finish`. What is there already and whole stays; where anything fails, what was added is removed. Returns the problems of archives
+ * that cannot be copied; then none is copied, and nothing finished.
  */
 export const copyArchives = async (
   file: SqliteFile,
   from: ArchivesPlace,
   to: string,
+  finish: () => Promise<void> = async () => {},
 ): Promise<ReadonlyArray<string>> => {
   const problems: Array<string> = [];
   for await (const problem of archiveProblems(file, from)) problems.push(problem);
+  if (problems.length > 0) return problems;
   const named = namedArchives(file);
-  if (problems.length > 0 || named.length === 0) return problems;
-  await mkdir(to, { recursive: true, mode: 0o700 });
-  for (const { archive } of named) {
-    if ((await stateOf(archive, { folder: to, box: from.box })) === "whole") continue;
-    const target = join(to, archive.key);
-    const partial = `${target}.partial`;
-    copyFileSync(join(from.folder, archive.key), partial, constants.COPYFILE_FICLONE);
-    await synced(partial);
-    await rename(partial, target);
+  const isNew = !existsSync(to);
+  const added: Array<string> = [];
+  try {
+    if (named.length > 0) await mkdir(to, { recursive: true, mode: 0o700 });
+    for (const { archive } of named) {
+      if ((await stateOf(archive, { folder: to, box: from.box })) === "whole") continue;
+      const target = join(to, archive.key);
+      const partial = `${target}.partial`;
+      added.push(partial);
+      if (!existsSync(target)) added.push(target);
+      copyFileSync(join(from.folder, archive.key), partial, constants.COPYFILE_FICLONE);
+      await synced(partial);
+      await rename(partial, target);
+    }
+    if (named.length > 0) await synced(to);
+    await finish();
+    return [];
+  } catch (error) {
+    for (const path of added) await rm(path, { force: true });
+    // Fails where somebody else has put something there.
+    if (isNew) await rmdir(to).catch(() => {});
+    throw error;
   }
-  await synced(to);
-  return [];
 };
 
 /** The first problem, and the number of others. */

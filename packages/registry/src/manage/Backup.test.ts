@@ -20,7 +20,7 @@ import {
   userOf,
 } from "./Accounts.ts";
 import { holdArchives } from "./ArchiveFiles.ts";
-import { backUp, BackupError, restore, type Revival } from "./Backup.ts";
+import { backUp, BackupError, removeUnfinished, restore, type Revival } from "./Backup.ts";
 import { checkDatabase } from "./Check.ts";
 import { publishAll } from "./Engines.ts";
 import { seedTrial } from "./Trial.ts";
@@ -93,6 +93,21 @@ test("archives of a backup are synced, each before it gets its name, and their f
   await backUp(source.database, path);
   expect(objects()).toEqual(before);
   source.close();
+});
+
+test("while a backup is made nobody else takes its file for one that was left, nor makes another of its name", async () => {
+  const path = join(directory, "under-way.sqlite");
+  const handle = await open(directory);
+  const handles = Object.getPrototypeOf(handle) as typeof handle;
+  await handle.close();
+  const others: Array<unknown> = [];
+  vi.spyOn(handles, "sync").mockImplementationOnce(async () => {
+    await removeUnfinished(path);
+    others.push(existsSync(`${path}.partial`), await backUp(file.database, path).catch(String));
+  });
+  onTestFinished(() => void vi.restoreAllMocks());
+  await backUp(file.database, path);
+  expect(others).toEqual([true, `BackupError: another process is making the backup ${path}`]);
 });
 
 test("archives are held for twelve hours while they are copied", async () => {

@@ -9,7 +9,16 @@ import { migrations, stepsFrom } from "../api/Migrations.ts";
 import type { SecretBox } from "../api/SecretBox.ts";
 import type { Row, SqlValue } from "../api/SqlDriver.ts";
 import { synced } from "../node/ArchiveFolder.ts";
-import { createPrivate, isCorrupt, openSqlite, primaryCodeOf, type Run, type SqliteFile } from "../node/SqliteFile.ts";
+import {
+  createPrivate,
+  isCorrupt,
+  isDiskFull,
+  isLocked,
+  openSqlite,
+  primaryCodeOf,
+  type Run,
+  type SqliteFile,
+} from "../node/SqliteFile.ts";
 import { archivesOf, copyArchives, firstOf, holdArchives, removeOthers } from "./ArchiveFiles.ts";
 import { countProblems, schemaProblems, soundLine } from "./Check.ts";
 import { databaseOf, SqlDumpError } from "./SqlDump.ts";
@@ -56,8 +65,9 @@ export const backUp = async (
   await access(dirname(path), constants.W_OK).catch(() => {
     throw new BackupError(`${path} cannot be written: does its directory exist, and may this user write there?`);
   });
-  const partial = `${path}.partial`;
-  await rm(partial, { force: true });
+  const partial = partialOf(path);
+  if (isLocked(partial)) throw new BackupError(`another process is making the backup ${path}`);
+  await removePartial(path);
   const release = holdArchives(database);
   try {
     createPrivate(partial);
@@ -65,11 +75,14 @@ export const backUp = async (
     const copy = openSqlite(partial, { selfContained: true });
     let summary: BackupSummary;
     try {
+      // Tells others that somebody works on it.
+      copy.database.exec("BEGIN EXCLUSIVE");
       summary = contentsOf(copy, partial);
-      const problems = await copyArchives(copy, { folder: archives, box }, archivesOf(path));
+      const problems = await copyArchives(copy, { folder: archives, box }, archivesOf(path), async () => {
+        await synced(partial);
+        await rename(partial, path);
+      });
       if (problems.length > 0) throw new BackupError(firstOf(problems));
-      await synced(partial);
-      await rename(partial, path);
       await removeOthers(copy, archivesOf(path));
     } finally {
       copy.close();
@@ -78,11 +91,33 @@ export const backUp = async (
     for (const end of ["-wal", "-shm"]) await rm(path + end, { force: true });
     await synced(dirname(path));
     return summary;
+  } catch (error) {
+    throw namingFullDisk(error, path);
   } finally {
     release();
-    for (const end of ["", "-wal", "-shm", "-journal"]) await rm(partial + end, { force: true });
+    await removePartial(path);
   }
 };
+
+/** The name of a backup that is not complete. */
+const partialOf = (path: string): string => `${path}.partial`;
+
+const removePartial = async (path: string): Promise<void> => {
+  for (const end of ["-wal", "-shm", "-journal", ""]) await rm(partialOf(path) + end, { force: true });
+};
+
+/** Removes what a backup that was killed has left, unless a process works on it. */
+export const removeUnfinished = async (path: string): Promise<void> => {
+  if (isLocked(partialOf(path))) return;
+  if (existsSync(partialOf(path)) && !existsSync(path)) await rm(archivesOf(path), { recursive: true, force: true });
+  await removePartial(path);
+};
+
+/** SQLite's own error would read as if the database's disk were full. */
+const namingFullDisk = (error: unknown, path: string): unknown =>
+  isDiskFull(error)
+    ? new BackupError(`cannot write ${path}: the disk is full: nothing of this was kept`, { cause: error })
+    : error;
 
 /** Facts to confirm before a restore. */
 export interface Revival {
@@ -123,24 +158,28 @@ export const restore = async (
     throw unusable(error, path);
   });
   const source = opened(loaded.path, path);
-  let summary: BackupSummary;
   try {
-    summary = contentsOf(source, path);
+    const summary = contentsOf(source, path);
     if (box !== undefined) await assertKey(source.port, box);
     const known = knownIn(target);
     const live = revokeAll ? [] : revived(source, known ?? new Set());
     if (known === undefined || live.length > 0) await onRevival?.({ lastChange: lastChangeOf(source), live });
-    const problems = await copyArchives(source, { folder: archivesOf(path), box }, archives);
+    const isNew = !existsSync(target);
+    let keptAudit: number | undefined;
+    const problems = await copyArchives(source, { folder: archivesOf(path), box }, archives, async () => {
+      try {
+        keptAudit = putInPlace(loaded.path, target, revokeAll, Date.now());
+      } catch (error) {
+        if (isNew) for (const end of ["", "-wal", "-shm"]) await rm(target + end, { force: true });
+        throw error;
+      }
+    }).catch((error: unknown) => {
+      throw namingFullDisk(error, archives);
+    });
     if (problems.length > 0) throw new BackupError(firstOf(problems));
+    return { ...summary, keptAudit };
   } finally {
     source.close();
-  }
-  const isNew = !existsSync(target);
-  try {
-    return { ...summary, keptAudit: putInPlace(loaded.path, target, revokeAll, Date.now()) };
-  } catch (error) {
-    if (isNew) for (const end of ["", "-wal", "-shm"]) await rm(target + end, { force: true });
-    throw error;
   }
 };
 
@@ -245,11 +284,15 @@ const putInPlace = (path: string, target: string, revokeAll: boolean, now: numbe
       if (!isDamage(error)) throw error;
       keptAudit = replace(leave, false);
     }
-    // Frees the pages of the removed tables.
-    file.database.exec("DETACH backup; VACUUM");
+    try {
+      // Frees the pages of the removed tables.
+      file.database.exec("DETACH backup; VACUUM");
+    } catch {
+      // What was restored is there without.
+    }
     return keptAudit;
   } catch (error) {
-    throw damaged(error, target);
+    throw damaged(namingFullDisk(error, target), target);
   } finally {
     opened?.close();
   }

@@ -82,7 +82,8 @@ export const makeArchiveFolder = (folder: string): ObjectStore => ({
       const entries = await opendir(place).catch(onMissing);
       if (entries === undefined) continue;
       for await (const entry of entries) {
-        if (!entry.isFile() || !key.test(entry.name)) continue;
+        // A copy that a restore has begun is an object, too.
+        if (!entry.isFile() || !key.test(entry.name.replace(/\.partial$/, ""))) continue;
         const found = await stat(join(place, entry.name)).catch(onMissing);
         if (found !== undefined) yield { key: entry.name, changedMs: found.mtimeMs };
       }
