@@ -903,6 +903,22 @@ test("who is refused and resets the connection ends no process", async () => {
   await expect.poll(() => count.disconnected).toBe(1);
 });
 
+test("who resets the connection behind an answer that comes before the refusal ends no process", async () => {
+  const [asked, opened] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const { port, count } = await observedServer(async (...call) => {
+    asked.resolve();
+    await opened.promise;
+    return ok(...call);
+  });
+  const socket = connect({ port, host: "127.0.0.1" });
+  socket.write(`${request()}CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n`);
+  await asked.promise;
+  socket.resetAndDestroy();
+  await once(socket, "close");
+  opened.resolve();
+  await expect.poll(() => count.disconnected).toBe(1);
+});
+
 test("who is refused and goes on sending is cut off", async () => {
   const { port, count } = await observedServer(ok);
   const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });

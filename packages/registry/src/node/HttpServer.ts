@@ -88,6 +88,8 @@ export const startServer = async ({
   });
   /** Refuses what a socket sends, unless its client would take that for the answer to another request; ends the connection. */
   const refuse = (socket: Duplex, refusal: RawRefusal): void => {
+    // Node listens no more, and a reset without a listener would end the process.
+    socket.on("error", () => socket.destroy());
     const [current, incoming] = [connections.of(socket as Socket)?.current(), incomingOf(socket)];
     if (!socket.writable) socket.destroy();
     else if (current !== undefined && current.request !== incoming) {
@@ -373,8 +375,6 @@ const clientErrorOf = ({ code = "" }: ClientError): RawRefusal =>
 
 /** Answers on a socket that has no ServerResponse, and ends its connection. */
 const refuseRaw = (socket: Duplex, [status, code, message]: RawRefusal, observer: ServerObserver | undefined): void => {
-  // Node listens no more, and a reset without a listener would end the process.
-  socket.on("error", () => socket.destroy());
   const requestId = crypto.randomUUID();
   observer?.refused(status, requestId, (socket as Socket).remoteAddress);
   const body = statusBody(code, message, "json") as string;
