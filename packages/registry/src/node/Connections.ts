@@ -100,7 +100,7 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
     if (count >= limits.connectionsPerAddress) return false;
     proxied.set(client, count + 1);
     response.once("close", () => {
-      const left = (proxied.get(client) ?? 1) - 1;
+      const left = (proxied.get(client) as number) - 1;
       if (left === 0) proxied.delete(client);
       else proxied.set(client, left);
     });

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { expect, onTestFinished, test, vi } from "vitest";
 import type { Answer } from "../api/Answer.ts";
@@ -514,6 +514,15 @@ test("a client of a trusted proxy has so many requests at once, over whatever co
   await expect.poll(() => a?.got()).toMatch(/here$/);
   c?.socket.write(of("192.0.2.1", "/c"));
   await expect.poll(() => taken).toEqual(["/a", "/b", "/d", "/c"]);
+  // That one has ended takes nothing from the others.
+  a?.socket.write(of("192.0.2.1", "/a"));
+  await expect.poll(() => a?.got()).toMatch(/HTTP\/1\.1 429 /);
+  for (const one of [b, d, c]) {
+    release();
+    await expect.poll(() => one?.got()).toMatch(/here$/);
+  }
+  for (const one of [a, b]) one?.socket.write(of("192.0.2.1", "/e"));
+  await expect.poll(() => taken.slice(4)).toEqual(["/e", "/e"]);
 });
 
 /** A server whose time passes in its handler only, and whose rounds of the event loop follow when they are told to. */
@@ -876,6 +885,27 @@ test("of a body that nobody reads a mebibyte is taken after the answer; then the
   expect(taken?.socket.destroyed).toBe(false);
   vi.advanceTimersByTime(1);
   expect(taken?.socket.destroyed).toBe(true);
+});
+
+test.for([
+  ["no HTTP\r\n\r\n", []],
+  [post("Transfer-Encoding: chunked\r\n", chunkOf(1).repeat(600)), ["anonymousTimeoutMs 127.0.0.1"]],
+] as const)("behind %j nothing is read while an earlier request is answered", async ([bytes, limit]) => {
+  const { handler, taken, release } = held();
+  let socketOfServer: Socket | undefined;
+  const { port, reached } = await observedServer((given) => {
+    socketOfServer = given.request.socket;
+    return handler(given);
+  });
+  const { socket, closed } = await connection(port);
+  socket.write(request("/1") + bytes);
+  await expect.poll(() => taken).toEqual(["/1"]);
+  socket.write("x".repeat(20_000_000));
+  for (let time = 0; time < 20; time++) await exchange(port, "no HTTP\r\n\r\n");
+  expect(socketOfServer?.bytesRead).toBeLessThan(300_000);
+  release();
+  expect(await closed).toMatch(/^HTTP\/1\.1 200 [^]*here$/);
+  expect(reached).toEqual(limit);
 });
 
 test("a handler that has answered itself, or hung up, has ended its request", async () => {

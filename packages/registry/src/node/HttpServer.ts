@@ -193,6 +193,7 @@ const watchBody = (
     pieces += 1;
     bytes += piece.length;
     if (pieces <= freePieces || bytes >= pieces * minPieceBytes) return push(piece);
+    request.push = () => false;
     onRefused(Object.assign(new Error("too many pieces"), { code: "ERR_TOO_MANY_PIECES" }));
     return false;
   };
