@@ -1,6 +1,6 @@
 // Identity of a request, its stored entries, and the cache decision.
 import { requestIdFrom } from "@bytenite-engines/core/wire";
-import { hopByHopNames, parseRange, rangeFor, sliceOf } from "@bytenite-engines/http-cache";
+import { errorStatuses, hopByHopNames, parseRange, rangeFor, sliceOf } from "@bytenite-engines/http-cache";
 import type { CacheOutcome, CacheRequest, HttpCache } from "@bytenite-engines/http-cache";
 import { userOf, type Applicant } from "./Admission.ts";
 import { fieldIn, otherForm, type Entry } from "./Entry.ts";
@@ -65,7 +65,9 @@ export const decide = (reader: Reader) => {
   const { action } = decision;
   // The stored entry for the request, if any: a 200 to HEAD updates it (RFC 9111, 4.3.5).
   const selected = "entry" in decision ? decision.entry : undefined;
-  const isStaleUsable = selected !== undefined && cache.staleIfError(asRead, selected, undefined, nowMs) !== undefined;
+  // An error in place of another one would hide that the resource works again.
+  const isAnswer = selected !== undefined && !errorStatuses.has(selected.status);
+  const isStaleUsable = isAnswer && cache.staleIfError(asRead, selected, undefined, nowMs) !== undefined;
   const orStale = action === "stale" || isStaleUsable;
   const client = clientOf(headers);
   const applicant: Applicant = { owner: identity?.digest, client, resource: url, orStale, isWrite: !isRead };

@@ -560,6 +560,15 @@ test("a stale answer of another path whose resource fails is served without aski
   expect(stage.asked.length).toBe(2);
 });
 
+test("a stored error of another path is not served in place of an answer, though its resource failed", async () => {
+  stage.answer = () =>
+    new Response("down", { status: 503, headers: { "cache-control": "max-age=10, stale-if-error=600" } });
+  await (await stage.edge.get("alice", "/projects/file")).text();
+  stage.clock.ms += 20_000;
+  stage.answer = () => new Response("works");
+  expect(await (await stage.edge.get("alice", "/projects/file")).text()).toBe("works");
+});
+
 test("the failure of a write says nothing about reading: the next GET asks the upstream", async () => {
   await send("GET", "/v1/dev/engines/zipper", "alice");
   for (const answer of [failing(504), () => new Response(null, { status: 503, headers: { "retry-after": "600" } })]) {
