@@ -4,6 +4,7 @@ import type * as https from "node:https";
 import { isIPv4, type Socket } from "node:net";
 import { onAbort } from "./Cancellation.ts";
 import { framingField, type Fetch, type FetchInit, type FetchResponse } from "./Fetch.ts";
+import { isLoopback } from "./HttpRules.ts";
 import { Connections, hostOf, portOf, type ConnectionSettings, type Proxy } from "./node/Connections.ts";
 import { acceptEncoding, NodeResponse } from "./node/Response.ts";
 import { assertObject, assertOptionNames } from "./OptionNames.ts";
@@ -21,7 +22,7 @@ export interface NodeFetchOptions {
    * Variables that name a proxy: HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in either case. Default `process.env`; `false` ignores
    * them. A proxy is http or https; `host:port` is http. NO_PROXY lists, between commas, hosts with or without port, ranges such as
    * `10.0.0.1-10.0.0.9`, or `*`: `api.test` is that host alone, `*.api.test` its subdomains, `.api.test` both. `10.0.0.0/8` and
-   * `[::1]` cover nothing; write `::1`.
+   * `[2001:db8::1]` cover nothing; write `2001:db8::1`. `localhost`, 127.0.0.0/8 and `::1` have no proxy.
    */
   readonly proxyEnv?: Readonly<Record<string, string | undefined>> | false;
 }
@@ -101,6 +102,7 @@ type ProxyEnv = Exclude<NonNullable<NodeFetchOptions["proxyEnv"]>, false>;
 /**
  * Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in either case. Returns what finds the proxy of a URL. Throws TypeError for a
  * value that names no proxy: to connect directly instead could leak a request. A value may hold a password, and is not shown.
+ * As in Chromium and Go, loopback has none: there, another host would get what is meant for this one.
  */
 const proxiesIn = (env: ProxyEnv): ((url: URL) => Proxy | undefined) => {
   assertObject(env, "proxyEnv");
@@ -109,7 +111,8 @@ const proxiesIn = (env: ProxyEnv): ((url: URL) => Proxy | undefined) => {
     "https:": proxyIn(env, "https_proxy"),
   };
   const without = (env["no_proxy"] || env["NO_PROXY"] || "").split(",").map((entry) => entry.trim().toLowerCase());
-  return (url) => (without.some((entry) => covers(entry, url)) ? undefined : proxies[url.protocol]);
+  return (url) =>
+    isLoopback(url.hostname) || without.some((entry) => covers(entry, url)) ? undefined : proxies[url.protocol];
 };
 
 const proxyIn = (env: ProxyEnv, lower: string): Proxy | undefined => {

@@ -442,7 +442,7 @@ test("a request that is sent again keeps the place of its connection", async () 
 const rawProxy = async (answer: (socket: Socket) => void) => {
   const HTTPS_PROXY = await rawServer(answer);
   const fetch = madeFetch({ proxyEnv: { HTTPS_PROXY } });
-  return { fetch, call: (more?: Partial<FetchInit>) => fetch("https://127.0.0.1:1/", init(more)) };
+  return { fetch, call: (more?: Partial<FetchInit>) => fetch("https://a.test/", init(more)) };
 };
 
 test.for(["abort", "close"] as const)("%s ends a request whose proxy does not answer CONNECT", async (how) => {
@@ -488,13 +488,13 @@ test.for([
   });
   const HTTPS_PROXY = proxy.replace("//", "//user:p4ss%3A@");
   const fetch = madeFetch({ maxConnections: 1, proxyEnv: { HTTPS_PROXY } });
-  const calls = [1, 2].map((path) => fetch(`https://[::1]/${path}`).catch((error: unknown) => String(error)));
+  const calls = [1, 2].map((path) => fetch(`https://[2001:db8::1]/${path}`).catch((error: unknown) => String(error)));
   for (const error of await Promise.all(calls)) {
     expect(error).toContain(message);
     expect(error).not.toContain("p4ss");
   }
-  const fields = "host: [::1]:443\r\nproxy-connection: keep-alive\r\nproxy-authorization: Basic";
-  const sent = `CONNECT [::1]:443 HTTP/1.1\r\n${fields} ${btoa("user:p4ss:")}\r\n\r\n`;
+  const fields = "host: [2001:db8::1]:443\r\nproxy-connection: keep-alive\r\nproxy-authorization: Basic";
+  const sent = `CONNECT [2001:db8::1]:443 HTTP/1.1\r\n${fields} ${btoa("user:p4ss:")}\r\n\r\n`;
   expect(asked).toEqual([sent, sent]);
   await Promise.all(closed);
 });
@@ -530,9 +530,9 @@ test("requests through a tunnel wait for its connection, or for its end", async 
     through.on("error", () => socket.destroy());
     socket.on("close", () => through.destroy());
   });
-  const fetch = madeFetch({ maxConnections: 1, proxyEnv: { HTTPS_PROXY }, tls: { ca: cert } });
+  const fetch = madeFetch({ maxConnections: 1, proxyEnv: { HTTPS_PROXY }, tls: { ca: cert, servername: "localhost" } });
   const calls = [1, 2, 3].map(
-    async (path) => (await (await fetch(`${origin}/${path}`, init())).arrayBuffer()).byteLength,
+    async (path) => (await (await fetch(`https://a.test/${path}`, init())).arrayBuffer()).byteLength,
   );
   expect([await Promise.all(calls), tunnels]).toEqual([[4, 4, 4], 2]);
 });
