@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, test } from "vitest";
+import { json, startServer } from "@bytenite-engines/test-kit/ports";
 import { resultOf, type Result } from "@bytenite-engines/test-kit/process";
 import { as, binPath, bne } from "./Bne.ts";
 import { onTerminal } from "./Pty.ts";
@@ -54,6 +55,16 @@ test("a proxy that cannot be used is 2, by the name of its variable", async () =
     const stderr = "bne: HTTPS_PROXY is not the URL of an http or https proxy, as in http://127.0.0.1:3128\n";
     expect({ args, ...run }).toEqual({ args, code: 2, stdout: "", stderr });
   }
+});
+
+test("a request for this machine goes through no proxy of the environment, nor does its token", async () => {
+  await using proxy = await startServer((_, response) => json(response, 200, { engines: [] }));
+  const env = { ...as(registry, "alice"), HTTP_PROXY: proxy.origin };
+  for (const url of [registry.url, registry.url.replace("127.0.0.1", "localhost")]) {
+    const { code, stdout } = await bne(home, ["list", "-o", "name"], { env: { ...env, BYTENITE_BASE_URL: url } });
+    expect({ url, code, stdout }).toEqual({ url, code: 0, stdout: expect.stringContaining("zipper") as unknown });
+  }
+  expect(proxy.requests).toHaveLength(0);
 });
 
 test("a token that is not accepted is 4, and so is none", async () => {

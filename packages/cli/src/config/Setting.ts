@@ -150,6 +150,8 @@ export const environmentVariables: ReadonlyArray<readonly [name: string, text: s
   ["BYTENITE_TOKEN", "Access token"],
   ["BYTENITE_API_KEY", "API key, exchanged for access tokens"],
   ...settingsTable.flatMap(({ variable, summary }) => (variable === undefined ? [] : [[variable, summary] as const])),
+  ["HTTP_PROXY, HTTPS_PROXY", "Proxy for http and https addresses; none for loopback hosts"],
+  ["NO_PROXY", "Hosts without a proxy, between commas; .api.test has subdomains, too"],
   ["PAGER", "Pager, when no setting names one"],
   ["NO_COLOR, FORCE_COLOR, CLICOLOR", "Colour off, on, by habit"],
   ["XDG_CONFIG_HOME, XDG_CACHE_HOME", "Where settings and what is kept are, on every system"],
