@@ -4,6 +4,7 @@ import { BlockList, isIPv6, type Socket } from "node:net";
 import { countedAddress } from "../api/RateLimit.ts";
 import type { RequestHead } from "../api/Answer.ts";
 import type { ServerLimits } from "./ServerLimits.ts";
+import { makeShares } from "./Shares.ts";
 
 /** One exchange: the request for the routes, and Node's request and response. */
 export interface Exchange {
@@ -40,6 +41,8 @@ interface Connection {
   readonly current: () => Exchange | undefined;
   /** Answers a request now, or after the earlier ones are answered and read. */
   readonly take: (exchange: Exchange, onTurn: OnTurn) => void;
+  /** Makes a chunk of a stream in the turn of the client. */
+  readonly chunk: <A>(make: () => Promise<A>) => Promise<A>;
   /** Call once an answer was written to the socket. */
   readonly sent: () => void;
 }
@@ -67,6 +70,9 @@ export const makeAddressList = (entries: ReadonlyArray<string>): ((address: stri
   return (address) => address !== undefined && list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
 };
 
+/** Chunks of streams that are made at once: as many as Node has threads for files and encryption. */
+const chunksAtOnce = 4;
+
 /** Connections of a new server. */
 export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOptions): Connections => {
   /** By time of opening; those of trusted proxies by the time they became idle. */
@@ -74,6 +80,7 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
   /** Concurrent requests through trusted proxies, by client: each counts as a connection. */
   const proxied = new Map<string, number>();
   const turns = makeTurns();
+  const share = makeShares(chunksAtOnce);
   /** Bytes by connection, in the order in which they first held any. */
   const held = new Map<Connection, number>();
   let total = 0;
@@ -164,6 +171,7 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
         waiting.push([exchange, start]);
         holdAll();
       },
+      chunk: (make) => share(client, make),
       sent: () => {
         // Almost always the system has accepted all bytes by now.
         if (socket.writableLength === 0) return;

@@ -309,6 +309,32 @@ test("a stream whose client does not read, or has gone, is given up", async () =
   await expect.poll(() => late.state.cancelled).toBe(true);
 });
 
+test("chunks of streams are made few at a time, and those of another address in its turn", async () => {
+  const making: Array<() => void> = [];
+  const made: Array<string> = [];
+  const { port } = await observedServer(async (given) => {
+    const address = `${given.request.socket.remoteAddress}`;
+    const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
+      made.push(address);
+      await new Promise<void>((resolve) => void making.push(resolve));
+      controller.enqueue(new Uint8Array(10));
+    };
+    const bytes = new ReadableStream<Uint8Array>({ pull }, { highWaterMark: 0 });
+    return answering({ stream: { length: 1_000, bytes } as unknown as NonNullable<Answer["stream"]> })(given);
+  });
+  const read = async (address: string) => (await connection(port, address)).socket.write(request());
+  for (let count = 0; count < 10; count++) await read("127.0.0.2");
+  await exchange(port, "no HTTP\r\n\r\n");
+  await expect.poll(() => made.length).toBe(4);
+  await read("127.0.0.3");
+  await exchange(port, "no HTTP\r\n\r\n");
+  for (let count = 5; count < 9; count++) {
+    making.shift()?.();
+    await expect.poll(() => made.length).toBe(count);
+  }
+  expect(made.slice(4).toSorted()).toEqual(["127.0.0.2", "127.0.0.2", "127.0.0.2", "127.0.0.3"]);
+});
+
 test("while it drains it says so, and answers; afterwards nobody is", async () => {
   const { server, port } = await observedServer(ok, { limits: { drainDelayMs: 300, drainMs: 60_000 } });
   expect(server.draining()).toBe(false);

@@ -121,6 +121,7 @@ export const startServer = async ({
         maxBytes: limits.answerBytes,
         idleMs: limits.responseTimeoutMs,
         draining: () => draining,
+        chunk: connection.chunk,
         sent: connection.sent,
       });
     });
@@ -214,12 +215,13 @@ interface Sending {
   /** Milliseconds until the client must have read a part of a stream. */
   readonly idleMs: number;
   readonly draining: () => boolean;
+  readonly chunk: <A>(make: () => Promise<A>) => Promise<A>;
   readonly sent: () => void;
 }
 
 /** Never rejects: nobody waits for it. */
 const answer = async (handle: Handler, exchange: Exchange, sending: Sending): Promise<void> => {
-  const { maxBytes, idleMs, draining, sent } = sending;
+  const { maxBytes, draining, sent } = sending;
   const { request, response } = exchange;
   const answer = await handle(exchange).catch(onHandlerError);
   if (answer === "faulted" || answer === "unanswered") return;
@@ -233,7 +235,7 @@ const answer = async (handle: Handler, exchange: Exchange, sending: Sending): Pr
   if (draining() || isUnasked) answer.headers["Connection"] = "close";
   try {
     if (answer.stream === undefined) send(response, answer, maxBytes);
-    else await sendStream(response, answer, answer.stream, idleMs);
+    else await sendStream(response, answer, answer.stream, sending);
     sent();
     boundUnread(request);
   } catch (error) {
@@ -320,18 +322,33 @@ const sendStream = async (
   response: ServerResponse,
   { status, headers }: Answer,
   { length, bytes }: NonNullable<Answer["stream"]>,
-  idleMs: number,
+  { idleMs, chunk: inTurn }: Sending,
 ): Promise<void> => {
   headers["Content-Length"] = String(length);
   response.writeHead(status, headers);
   if (bytes !== undefined) {
-    for await (const chunk of bytes) {
+    for await (const chunk of steppedBy(inTurn, bytes)) {
       // Closed while the chunk was read: `drain` would never come, and the file would stay open.
       if (response.destroyed) return;
       if (!response.write(chunk)) await drained(response, idleMs);
     }
   }
   response.end();
+};
+
+/** A stream whose chunks are made by `step`. */
+const steppedBy = async function* (
+  step: Sending["chunk"],
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+): AsyncGenerator<Uint8Array> {
+  const chunks = stream[Symbol.asyncIterator]();
+  try {
+    for (let next = await step(() => chunks.next()); next.done !== true; next = await step(() => chunks.next())) {
+      yield next.value;
+    }
+  } finally {
+    await chunks.return?.();
+  }
 };
 
 const drained = (response: ServerResponse, idleMs: number): Promise<void> =>
