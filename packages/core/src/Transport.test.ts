@@ -72,6 +72,7 @@ test.for([
   ["ERR_TLS_CERT_ALTNAME_INVALID", "tls"],
   ["ERR_SSL_WRONG_VERSION_NUMBER", "tls"],
   ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "tls"],
+  ["EPROTO", "tls"],
   ["EHOSTUNREACH", "network"],
 ] as const)("the system code %s means: %s", ([systemCode, problem]) => {
   for (const below of [0, 1, 3])

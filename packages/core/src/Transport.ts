@@ -173,7 +173,7 @@ const problemOf = (code: string): UnreachableProblem => {
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "dns";
   if (code === "ECONNREFUSED") return "refused";
   if (code === "ECONNRESET" || code === "EPIPE" || code === "UND_ERR_SOCKET") return "reset";
-  return /CERT|TLS|SSL|SIGNATURE/.test(code) ? "tls" : "network";
+  return /CERT|TLS|SSL|SIGNATURE|^EPROTO$/.test(code) ? "tls" : "network";
 };
 
 /** A URL for messages: without user info and fragment. */

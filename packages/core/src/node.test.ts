@@ -189,12 +189,13 @@ test("progress is reported of what was sent only, and the connection is kept aft
 });
 
 test.for([
-  [30_000, {}],
-  [30_000, { onBodySent: () => {} }],
-  [29_999, {}],
+  ["resets", 30_000, {}],
+  ["resets", 30_000, { onBodySent: () => {} }],
+  ["resets", 29_999, {}],
+  ["ends", 30_000, {}],
 ] as const)(
-  "an answer is read to its end where the server resets the connection before the body was sent (%d, %o)",
-  async ([rest, more]) => {
+  "an answer is read to its end where the server %s the connection before the body was sent (%d, %o)",
+  async ([how, rest, more]) => {
     const first = Promise.withResolvers<Socket>();
     const origin = await rawServer((socket) => {
       socket.pause();
@@ -208,7 +209,8 @@ test.for([
     await expect.poll(() => sockets[0]?.bytesRead).toBeGreaterThan(70_000);
     const socket = await first.promise;
     await new Promise((resolve) => socket.write("x".repeat(rest), resolve));
-    socket.resetAndDestroy();
+    if (how === "resets") socket.resetAndDestroy();
+    else socket.end(() => socket.destroy());
     await once(socket, "close");
     await new Promise(setImmediate);
     const read = await response.arrayBuffer().catch((error: unknown) => error);

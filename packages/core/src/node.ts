@@ -194,7 +194,7 @@ const send = (exchange: Exchange, isResend: boolean): void => {
     reject(new Error(`nodeFetch: the server answered ${statusCode} and switched to another protocol`));
   };
   request.on("upgrade", rejectUpgrade);
-  if (body !== undefined) request.once("socket", ignoreWriteErrors);
+  if (body !== undefined) request.once("socket", ignoreResets);
   if (body !== undefined && init.onBodySent !== undefined) sendInPieces(request, body, init.onBodySent);
   else request.end(body);
 };
@@ -239,12 +239,12 @@ const inLowerCase = (headers: Readonly<Record<string, string>>): Readonly<Record
 /** Methods that need not say that they have no body (RFC 9110, 8.6). */
 const bodilessMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "OPTIONS", "TRACE"]);
 
-/** An error of a write is left to the end of what is read: an answer that came before all was sent is still there. */
-const ignoreWriteErrors = (socket: Socket): void => {
+/** The reset of a connection is left to who reads: an answer that came before all was sent is still there. */
+const ignoreResets = (socket: Socket): void => {
   const { _writeGeneric: write } = socket as WritingSocket;
   if (Object.hasOwn(socket, "_writeGeneric")) return;
   const writeOnly: typeof write = (isMany, data, encoding, done) =>
-    write.call(socket, isMany, data, encoding, (error) => error ?? done());
+    write.call(socket, isMany, data, encoding, (error) => (error && isReset(error) ? undefined : done(error)));
   Object.assign(socket, { _writeGeneric: writeOnly });
 };
 

@@ -161,6 +161,17 @@ test("a certificate that nobody vouches for is refused, also where the last one 
   expect([await get(), await get()]).toEqual(["false", "true"]);
 });
 
+test.for([{}, { method: "POST", body: "x" }])(
+  "a server that speaks no TLS is told from one that is gone (%o)",
+  async (more) => {
+    const origin = (await served((_request, response) => response.end())).replace("http:", "https:");
+    const fetch = madeFetch();
+    await expect(fetch(origin, init(more))).rejects.toMatchObject({ code: "EPROTO" });
+    const call = clientOf(origin, { fetch: (url, each) => fetch(url, { ...each, ...more }) }).get("zipper");
+    expect(await reasonOf(call)).toMatchObject({ _tag: "Unreachable", problem: "tls" });
+  },
+);
+
 test("trusts the certificate authorities that it is given, and no others", async () => {
   const { key, cert } = selfSigned();
   const server = https.createServer({ key, cert }, (_, response) =>
