@@ -4,6 +4,8 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { fromBinary } from "@bufbuild/protobuf";
+import { StatusSchema } from "@bytenite-engines/proto";
 import { makeFaults } from "../src/faults/Faults.ts";
 import { startRegistry } from "../src/testing.ts";
 import { startRegistryServer, type RunningRegistry } from "../src/index.ts";
@@ -76,6 +78,37 @@ test("headers that do not come to an end are 408, and so is a body", async () =>
   expect(await (await fetch(`${registry.origin}/metrics`)).text()).toMatch(
     /^registry_limits_reached_total\{limit="anonymousTimeoutMs"\} 1$/m,
   );
+});
+
+test("a request that is refused before anything is read is answered like any other", async () => {
+  const slow = await startRegistryServer({
+    database: ":memory:",
+    port: 0,
+    trustedProxies: ["127.0.0.1"],
+    corsOrigins: ["https://app.example"],
+    faults: makeFaults([{ on: { endpoint: "list" }, fault: { latencyMs: 3_600_000 } }]),
+    limits: { connectionsPerAddress: 1, drainMs: 0 },
+  });
+  const aborted = new AbortController();
+  const ask = (path: string) =>
+    fetch(slow.url + path, {
+      headers: { Accept: "application/x-protobuf", Origin: "https://app.example", "X-Forwarded-For": "192.0.2.1" },
+      signal: aborted.signal,
+    });
+  const running = ask("/engines").catch(() => undefined);
+  await expect.poll(async () => (await ask("/engines/zipper")).status).toBe(429);
+  const refused = await ask("/engines/zipper");
+  const fields = ["content-type", "vary", "access-control-allow-origin", "retry-after"];
+  expect(fields.map((name) => refused.headers.get(name))).toEqual([
+    "application/x-protobuf",
+    "Accept, Origin",
+    "https://app.example",
+    "1",
+  ]);
+  expect(fromBinary(StatusSchema, new Uint8Array(await refused.arrayBuffer())).code).toBe(8);
+  aborted.abort();
+  await running;
+  await slow.stop();
 });
 
 const message = async (name: string) => ({ engineData: await archiveOf({ name, version: "0.1" }, {}) });

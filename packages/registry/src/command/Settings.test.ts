@@ -30,13 +30,15 @@ test("flags win over the environment, and the environment over the file", async 
     hint: "Did you mean database?",
   });
   const problems: Array<string> = [];
-  for (const drainDelayMs of [-1, 0, 600_000, 600_001]) {
-    await writeFile(config, JSON.stringify({ limits: { drainDelayMs } }));
+  const delays = [-1, 0, 600_000, 600_001].map((drainDelayMs) => ({ drainDelayMs }));
+  for (const limits of [...delays, { requestTimeoutMs: 2_147_483_647 }, { requestTimeoutMs: 2_147_483_648 }]) {
+    await writeFile(config, JSON.stringify({ limits }));
     await databaseOf(["--database", "/of/the/flag.sqlite"], {}).catch((error: Error) => problems.push(error.message));
   }
   expect(problems).toEqual([
     `${config}: /limits/drainDelayMs must be >= 0`,
     `${config}: /limits/drainDelayMs must be <= 600000`,
+    `${config}: /limits/requestTimeoutMs must be <= 2147483647`,
   ]);
   for (const host of ["https://a/", "*.example", "a b", "[::1", "a/"]) {
     await expect(settingsOf(["--allowed-hosts", host], {}, () => undefined)).rejects.toMatchObject({

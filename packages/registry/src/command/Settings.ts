@@ -19,6 +19,8 @@ import { tokensIn } from "./Tokens.ts";
 const defaultPort = 4010;
 
 const count = { type: "integer", minimum: 1 } as const;
+/** Milliseconds: more than a timer of Node takes would mean at once. */
+const duration = { ...count, maximum: 2_147_483_647 } as const;
 const port = { type: "integer", minimum: 0, maximum: 65_535 } as const;
 const text = { type: "string", minLength: 1 } as const;
 
@@ -58,7 +60,7 @@ export const settingsSchema = {
       type: "object",
       additionalProperties: false,
       properties: {
-        ...Object.fromEntries(Object.keys(defaultLimits).map((name) => [name, count])),
+        ...Object.fromEntries(Object.keys(defaultLimits).map((name) => [name, name.endsWith("Ms") ? duration : count])),
         drainDelayMs: { type: "integer", minimum: 0, maximum: 600_000 },
       },
     },

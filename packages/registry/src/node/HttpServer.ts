@@ -6,8 +6,8 @@ import type { Duplex } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
 import { ApiError, statusBody } from "../api/ApiError.ts";
 import { countedAddress } from "../api/RateLimit.ts";
-import { errorAnswer, type Answer, type RequestHead } from "../api/Answer.ts";
-import { requestIdFrom, type RpcCode } from "@bytenite-engines/core/wire";
+import { earlyErrorAnswer, errorAnswer, type Answer, type RequestHead } from "../api/Answer.ts";
+import { type RpcCode } from "@bytenite-engines/core/wire";
 import { makeAddressList, makeConnections, type Exchange, type OnLimit } from "./Connections.ts";
 import { headOf, headWhenAsked, isStreamed } from "./RequestReading.ts";
 import type { ServerLimits } from "./ServerLimits.ts";
@@ -37,6 +37,8 @@ export interface ServerOptions {
   readonly trustedProxies?: ReadonlyArray<string> | undefined;
   readonly onLimit?: OnLimit | undefined;
   readonly observer?: ServerObserver | undefined;
+  /** The answer to a request that is refused before a handler. Default: in the format of `Accept`. */
+  readonly refusal?: ((error: ApiError, head: RequestHead) => Promise<Answer>) | undefined;
   /**
    * Whether a client that has closed its side of the connection counts as disconnected, which faults that wait need.
    * Default false: it gets the answers to its requests.
@@ -63,6 +65,7 @@ export const startServer = async ({
   trustedProxies = [],
   onLimit = () => {},
   observer,
+  refusal: refusalOf = async (error, head) => earlyErrorAnswer(error, head, { jsonOnly: false }),
   endsWithClient,
 }: ServerOptions): Promise<RunningServer> => {
   const isTrusted = makeAddressList(trustedProxies);
@@ -116,7 +119,12 @@ export const startServer = async ({
       const { headers, httpVersion } = exchange.request;
       const isWithoutHost = httpVersion === "1.1" && headers.host === undefined;
       const refusal = limit !== undefined ? tooMany : isWithoutHost ? withoutHost : undefined;
-      const handler = refusal === undefined ? handle : async () => refusalOf(refusal, head, observer);
+      const refused = async (error: ApiError): Promise<Answer> => {
+        const answer = await refusalOf(error, head);
+        observer?.refused(answer.status, answer.headers["X-Request-Id"] ?? "", head.address);
+        return answer;
+      };
+      const handler = refusal === undefined ? handle : () => refused(refusal);
       void answer(handler, exchange, {
         maxBytes: limits.answerBytes,
         idleMs: limits.responseTimeoutMs,
@@ -286,12 +294,6 @@ const tooMany = new ApiError("RESOURCE_EXHAUSTED", "too many requests at once", 
 
 /** RFC 9112, 3.2. */
 const withoutHost = new ApiError("INVALID_ARGUMENT", "a request of HTTP/1.1 names its Host");
-
-const refusalOf = (refusal: ApiError, head: RequestHead, observer: ServerObserver | undefined): Answer => {
-  const requestId = requestIdFrom(head.header("x-request-id"));
-  observer?.refused(refusal.status, requestId, head.address);
-  return errorAnswer(refusal, { "Content-Type": "application/json", "X-Request-Id": requestId });
-};
 
 /** The answer that replaces one that is too long. */
 const tooLong = ({ headers: given, logFields }: Answer, maxBytes: number): Answer => {

@@ -13,6 +13,7 @@ import { beginArchive, type ObjectStore } from "../archive/ArchiveStore.ts";
 import { makeLinks } from "../archive/Link.ts";
 import { sweep } from "../archive/Sweep.ts";
 import { defaultUploadLimits, type UploadLimits } from "../archive/Upload.ts";
+import { earlyErrorAnswer } from "../api/Answer.ts";
 import { makeApp, withWeb } from "../api/App.ts";
 import { DatabaseUnavailable } from "../api/SqlDriver.ts";
 import type { RoutesOptions } from "../api/Routes.ts";
@@ -165,8 +166,10 @@ export const startRegistryServer = async (options: RegistryOptions): Promise<Run
       log?.refused(status, requestId, address);
     };
     const observer = { connected, disconnected, dropped, refused };
+    const refusal: ServerOptions["refusal"] = (error, head) =>
+      web.finish(head, earlyErrorAnswer(error, head, serializer));
     const { port } = options;
-    const server = await listen({ host, port, limits, trustedProxies, onLimit, observer, endsWithClient });
+    const server = await listen({ host, port, limits, trustedProxies, onLimit, observer, refusal, endsWithClient });
     if (options.accessLog !== undefined) log = openAccessLog(options.accessLog, options.logLevel);
     if (log !== undefined) closing.push(log.close);
     const file = openSqlite(options.database);
