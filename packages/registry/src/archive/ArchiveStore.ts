@@ -102,17 +102,19 @@ export const beginArchive = async (store: ObjectStore, sha256: Sha256): Promise<
     filled = 0;
     await object.write(new Uint8Array(sealed));
   };
+  const fill = async (part: Uint8Array): Promise<void> => {
+    const taken = part.subarray(0, chunkBytes - filled);
+    buffer.set(taken, filled);
+    filled += taken.length;
+    if (filled < chunkBytes) return;
+    await flush();
+    await fill(part.subarray(taken.length));
+  };
   return {
     write: async (part) => {
       await sha256.update(part);
       bytes += part.length;
-      for (let at = 0; at < part.length;) {
-        const taken = part.subarray(at, at + chunkBytes - filled);
-        buffer.set(taken, filled);
-        filled += taken.length;
-        at += taken.length;
-        if (filled === chunkBytes) await flush();
-      }
+      await fill(part);
     },
     finish: async () => {
       if (filled > 0) await flush();
