@@ -188,6 +188,7 @@ test("stops at the limit of a body that unfolds to 64 MiB", async () => {
 
 test.each([
   ["HEAD", "200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 40"],
+  ["HEAD", "200 OK\r\ncontent-length: 40"],
   ["GET", "204 No Content"],
   ["GET", '304 Not Modified\r\netag: "a"'],
   ["GET", "200 OK\r\ncontent-length: 0"],
