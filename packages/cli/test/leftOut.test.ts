@@ -240,3 +240,19 @@ test("a list that the server ends early never looks complete", async () => {
   expect((await ask("list", "--type", "x")).stderr).toMatch(/^0 of 2 engines read of 5 match; /);
   expect((await ask("export", "--all")).stderr).toContain("the server counts 5 engines, but sent 2");
 });
+
+test("a list whose pages are all the same is ended at the second", async () => {
+  await using server = await startServer((_, response) =>
+    json(response, 200, { engines: [{ name: "e", version: "1" }], pagination: { total: 5, hasNext: true } }),
+  );
+  const env = { BYTENITE_BASE_URL: server.baseUrl, BYTENITE_WIRE_FORMAT: "json" };
+  for (const args of [
+    ["list", "--all", "-o", "name"],
+    ["export", "--all"],
+    ["versions", "e"],
+  ]) {
+    const { code, stderr } = await bne(home, args, { env });
+    expect({ args, code }).toEqual({ args, code: 6 });
+    expect(stderr).toContain("has no end, after 2 of 5 engines: the same page again, though it says that more follow");
+  }
+});

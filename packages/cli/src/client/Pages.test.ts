@@ -65,7 +65,9 @@ const serverOf = (count: number, total = count) => {
     signals.push(options.signal);
     if (limit > 5) throw refusal;
     if (offset === 99) throw failure;
-    const engines = Array.from({ length: Math.max(0, Math.min(2, limit, count - offset)) }, () => named("x"));
+    const engines = Array.from({ length: Math.max(0, Math.min(2, limit, count - offset)) }, (_, index) =>
+      named(`x${offset + index}`),
+    );
     const hasNext = offset + engines.length < total;
     return { engines, pagination: { total, offset, hasPrevious: offset > 0, hasNext } };
   };
@@ -140,4 +142,12 @@ test("a list that ends early says what is missing", async () => {
   ] as const) {
     await expect(serverOf(count, total).read({ offset })).rejects.toThrow(`The server ended the list early, ${said}`);
   }
+});
+
+test("a list has 100,000 pages at most", async () => {
+  const read = (count: number) => serverOf(count).read({}, { size: 1 });
+  expect(await read(100_000)).toHaveLength(100_000);
+  await expect(read(100_001)).rejects.toThrow(
+    "The list is too long, after 100000 of 100001 engines: 100000 pages, though it says that more follow",
+  );
 });

@@ -33,15 +33,21 @@ export interface PageOptions {
   readonly ahead?: number;
 }
 
-/** A list that the server ended early: without this failure it would look complete. */
-const endedEarly = (read: number, total: number): UserError =>
+/** Most pages of a list. */
+const maxPages = 100_000;
+
+/** A list that does not end as the server says: without this failure it would look complete, or never end. */
+const brokenOff = (how: string, read: number, total: number, why: string): UserError =>
   new UserError(
-    `The server ended the list early, after ${read}${total > read ? ` of ${total}` : ""} engines: an empty page, though it says that more follow`,
+    `${how}, after ${read}${total > read ? ` of ${total}` : ""} engines: ${why}, though it says that more follow`,
     exitCodes.undecodable,
     "Try again; `bne doctor` checks the server.",
   );
 
-/** Pages from `params` on, and a failure after an empty one that is said not to be the last; further by the engines received, as servers may send fewer than asked for. */
+/**
+ * Pages from `params` on, further by the engines received, as servers may send fewer than asked for. Fails where more are said to
+ * follow an empty page, one that is the same as that before it, or the last of `maxPages`.
+ */
 export async function* pagesOf(
   client: Pick<PromiseEngineClient, "list">,
   params: ListParams,
@@ -56,6 +62,7 @@ export async function* pagesOf(
     client.list({ ...params, offset: (params.offset ?? 0) + read, limit }, { signal: either });
   let limit = size;
   let read = 0;
+  let before = "";
   let next = ask(0, limit).catch((error: unknown) => {
     if (!isSizeOurs || !isEngineError(error) || error.reason._tag !== "InvalidArgument") throw error;
     limit = undefined;
@@ -73,10 +80,14 @@ export async function* pagesOf(
         next.catch(() => {});
       }
       yield { engines, pagination, pages, read };
-      if (engines.length === 0 && pagination?.hasNext === true) {
-        throw endedEarly((params.offset ?? 0) + read, pagination.total);
-      }
-      if (isLast) return;
+      if (pagination?.hasNext !== true) return;
+      const all = (params.offset ?? 0) + read;
+      const { total } = pagination;
+      if (engines.length === 0) throw brokenOff("The server ended the list early", all, total, "an empty page");
+      const now = JSON.stringify([total, ...engines.map(({ id, name, version }) => [id, name, version])]);
+      if (now === before) throw brokenOff("The list of the server has no end", all, total, "the same page again");
+      if (pages === maxPages) throw brokenOff("The list is too long", all, total, `${maxPages} pages`);
+      before = now;
       if (!isAhead) next = ask(read, limit);
     }
   } finally {
