@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, test } from "vitest";
-import { json, startServer } from "@bytenite-engines/test-kit/ports";
+import { createServer } from "node:net";
+import { json, listen, startServer } from "@bytenite-engines/test-kit/ports";
 import { resultOf, type Result } from "@bytenite-engines/test-kit/process";
 import { as, binPath, bne } from "./Bne.ts";
 import { onTerminal } from "./Pty.ts";
@@ -55,6 +56,25 @@ test("a proxy that cannot be used is 2, by the name of its variable", async () =
     const stderr = "bne: HTTPS_PROXY is not the URL of an http or https proxy, as in http://127.0.0.1:3128\n";
     expect({ args, ...run }).toEqual({ args, code: 2, stdout: "", stderr });
   }
+});
+
+test.each([
+  ["a control character in a header", "x: \u001b\r\n\r\n", "HPE_INVALID_HEADER_TOKEN"],
+  ["a header without end", `x: ${"x".repeat(70_000)}`, "HPE_HEADER_OVERFLOW"],
+])("an answer with %s is 6, and asked for once", async (_, fields, code) => {
+  let asked = 0;
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => void socket.write(`HTTP/1.1 200 OK\r\n${fields}`));
+    asked++;
+  });
+  const env = { BYTENITE_BASE_URL: `${await listen(server)}/v1/dev`, BYTENITE_WIRE_FORMAT: "json" };
+  const run = await bne(home, ["list"], { env });
+  server.close();
+  const said = `: it is no valid HTTP (${code})`;
+  expect({ code: run.code, asked }).toEqual({ code: 6, asked: 1 });
+  expect(run.stderr).toMatch(/^bne: The answer of 127\.0\.0\.1:\d+ cannot be read/);
+  expect(run.stderr).toContain(said);
 });
 
 test("a request for this machine goes through no proxy of the environment, nor does its token", async () => {

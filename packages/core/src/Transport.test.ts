@@ -83,6 +83,14 @@ test.for([
     });
 });
 
+test.for(["HPE_INVALID_CONSTANT", "HPE_HEADER_OVERFLOW", "UND_ERR_HEADERS_OVERFLOW"])(
+  "after %s the answer is undecodable, as it came",
+  (code) => {
+    const { reason } = transportError(url, undefined, Object.assign(new Error("parse"), { code }));
+    expect(reason).toEqual({ _tag: "Undecodable", problem: `it is no valid HTTP (${code})` });
+  },
+);
+
 test.for<[what: string, cause: unknown]>([
   ["too far below", coded("EPIPE", 4)],
   ["a number", coded(7)],

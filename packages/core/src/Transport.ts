@@ -147,6 +147,8 @@ const reasonOf = (cause: unknown, status: number | undefined, url: string): Engi
   if (status !== undefined) {
     return { _tag: "Undecodable", problem: `the body broke off${systemCode === undefined ? "" : ` (${systemCode})`}` };
   }
+  if (systemCode !== undefined && /^HPE_|^UND_ERR_HEADERS_OVERFLOW$/.test(systemCode))
+    return { _tag: "Undecodable", problem: `it is no valid HTTP (${systemCode})` };
   if (systemCode !== undefined) return { _tag: "Unreachable", problem: problemOf(systemCode), systemCode };
   const pageOrigin = originOfPage(url);
   return { _tag: "Unreachable", problem: "network", ...(pageOrigin === undefined ? {} : { pageOrigin }) };
