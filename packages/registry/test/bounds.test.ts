@@ -148,6 +148,26 @@ test.for<[string, object, RegExp]>([
   expect([alone.code, alone.stdout]).toEqual([1, ""]);
 });
 
+const manyLines = (changes: object): string =>
+  Array.from({ length: 102 }, (_, index) => exported({ id: `${index}`, name: `e-${index}`, ...changes })).join("\n");
+
+test("where not all mistakes, or engines without their archives, are named, it is said", async () => {
+  const file = join(directory, "many.ndjson");
+  writeFileSync(file, manyLines({ revision: -1 }));
+  const wrong = await run(["import", file, ...fresh()]);
+  expect([wrong.code, wrong.stderr.trim().split("\n").slice(100)]).toEqual([
+    1,
+    [`${file}: not read beyond 100 mistakes; nothing of it was imported`],
+  ]);
+  writeFileSync(file, manyLines({ hash: Buffer.alloc(32).toString("base64") }));
+  const missing = await run(["import", file, "--with-archives", folder, ...fresh()]);
+  expect([missing.code, missing.stdout, missing.stderr.trim().split("\n").slice(100)]).toEqual([
+    1,
+    `imported 102 engines from ${file}\n`,
+    [`2 more engines of ${file} imported without their archives`],
+  ]);
+});
+
 test("an id that another engine has is refused, from files and streams, at once and later; the same engine again is not", async () => {
   const database = fresh();
   const other = exported({ name: "other" });

@@ -48,7 +48,7 @@ import { bodyFormat, maxFieldBytes, readUpload } from "./UploadBody.ts";
 export interface UploadLimits {
   /** Bytes of one archive as it is uploaded, without base64; more is 413. */
   readonly archiveBytes: number;
-  /** Bytes of its tar file when unpacked. */
+  /** Bytes of its tar file when unpacked; more is 400. */
   readonly unpackedBytes: number;
   /** Uploads at once; one more is 429 with `Retry-After`. Each takes less than 1 MiB of memory. */
   readonly uploads: number;

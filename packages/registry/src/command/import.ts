@@ -54,6 +54,8 @@ export const importAll = async (args: ReadonlyArray<string>, output: CommandOutp
           `${source.replace(/^stdin/, () => name)}: imported without its archive, which is not in ${folder}`,
         );
       }
+      const { moreWithoutArchive: more = 0 } = imported;
+      if (more > 0) problems.push(`${more} more engines of ${name} imported without their archives`);
       if (imported.problems.length > 0 && !fromStdin) return;
       await output.done(`imported ${imported.engines} ${imported.engines === 1 ? "engine" : "engines"}${from}`);
     };

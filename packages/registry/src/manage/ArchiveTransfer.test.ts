@@ -199,7 +199,8 @@ test("an engine whose archive is not in the folder is imported and named, the fi
   });
   expect(archivesIn(copy)).toMatchObject([{ name: "packed" }, { name: "secret" }]);
   const many = Array.from({ length: 101 }, (_, index) => engine(`n-${index}`, hashOf(Buffer.of(index))));
-  const { engines, withoutArchive } = await imported(copy, [engine("none"), ...many], folder);
+  const { engines, withoutArchive, moreWithoutArchive } = await imported(copy, [engine("none"), ...many], folder);
+  expect(moreWithoutArchive).toBe(many.length - 100);
   expect(engines).toBe(102);
   expect(withoutArchive).toEqual(Array.from({ length: 100 }, (_, index) => `stdin line ${index + 2}`));
 });

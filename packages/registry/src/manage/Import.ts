@@ -22,6 +22,8 @@ const filesPerCommit = 500;
 /** Problems after which reading a stream stops. */
 const maxProblems = 100;
 
+const stopped = `stdin: not read beyond ${maxProblems} mistakes; nothing of it was imported`;
+
 /** One archive cannot be the code of several engines. */
 const oneArchive = "an archive goes with one manifest";
 
@@ -47,6 +49,8 @@ export interface Imported {
   readonly problems: ReadonlyArray<string>;
   /** Sources of the first engines imported without their archives, which the folder lacks. */
   readonly withoutArchive?: ReadonlyArray<string>;
+  /** Further engines imported without their archives. */
+  readonly moreWithoutArchive?: number | undefined;
 }
 
 /** Imports files, each with one manifest. */
@@ -114,6 +118,7 @@ export const importStream = async (input: Readable, options: ImportOptions): Pro
   const archives = transfer === undefined ? undefined : await archivesIn(transfer, options.box);
   const taken: Array<ImportedArchive | undefined> = [];
   const withoutArchive: Array<string> = [];
+  let moreWithoutArchive: number | undefined;
   try {
     const preparing = await preparingOf(options);
     const ownerOf = ownersIn(options, (name, id) => plannedUser(options.file, name, id));
@@ -129,7 +134,9 @@ export const importStream = async (input: Readable, options: ImportOptions): Pro
         const hash = hashIn(engine);
         const archive = await archives?.take(hash);
         taken.push(archive);
-        if (hash !== "" && archive === undefined && withoutArchive.length < maxProblems) withoutArchive.push(source);
+        if (hash === "" || archive !== undefined) continue;
+        if (withoutArchive.length < maxProblems) withoutArchive.push(source);
+        else moreWithoutArchive = (moreWithoutArchive ?? 0) + 1;
       }
       staging.add(ready.map(({ engine }) => engine));
     }
@@ -140,8 +147,9 @@ export const importStream = async (input: Readable, options: ImportOptions): Pro
     if (!importErrors.some((kind) => error instanceof kind)) throw error;
     problems.push((error as Error).message);
   }
-  if (problems.length > 0) return { engines: 0, problems: problems.slice(0, maxProblems) };
-  return { engines, problems, withoutArchive };
+  if (problems.length >= maxProblems) problems.splice(maxProblems, Infinity, stopped);
+  if (problems.length > 0) return { engines: 0, problems };
+  return { engines, problems, withoutArchive, moreWithoutArchive };
 };
 
 /** Writes the staged engines in one transaction. */
