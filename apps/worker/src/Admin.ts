@@ -6,7 +6,7 @@ import { fieldIn, hasForm, type Entry } from "./Entry.ts";
 import { base64url, ownersOf, tokenOf, utf8 } from "./Identity.ts";
 import type { Isolate } from "./Isolate.ts";
 import { parsePurge, purgeForms, wrongParameter } from "./Purge.ts";
-import { parseRequest, badRequest, refusal, refuse, unknownPath, wrongMethod } from "./Request.ts";
+import { badRequest, parseRequest, refusal, refuse, unauthenticated, unknownPath, wrongMethod } from "./Request.ts";
 import { nobody } from "./Store.ts";
 
 export const adminPrefix = "/-/";
@@ -22,7 +22,7 @@ export const answerAdmin = async (request: Request, path: string, isolate: Isola
   // Without a secret these do not exist.
   if (adminSecrets.length === 0) return refuse(unknownPath, null);
   if (answer === undefined) return refuse(noSuchName, null);
-  if (!(await isSecret(headers.get("authorization"), adminSecrets))) return refuse(unauthenticated, null);
+  if (!(await isSecret(headers.get("authorization"), adminSecrets))) return refuse(notSecret, null);
   const allowed = name === "purge" ? "POST" : "GET";
   if (method !== allowed) return refuse(wrongMethod(method, allowed), null);
   return answer(isolate, new URLSearchParams(rest.join("?")), request);
@@ -148,6 +148,4 @@ const describe = (entry: Entry, purged: string | null, form: Format, nowMs: numb
   return { stored, freshness: { ...freshness, ...times, usableUntil: moment(usableUntil(freshness)) } };
 };
 
-const unauthenticated = refusal(401, "UNAUTHENTICATED", "the admin secret is missing or wrong", {
-  "www-authenticate": "Bearer",
-});
+const notSecret = unauthenticated("the admin secret is missing or wrong");

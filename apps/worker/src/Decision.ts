@@ -42,9 +42,8 @@ export const look = async (request: ParsedRequest, isolate: Isolate, context: Re
   // Notes and entries are read from the Cache API at the same time.
   const finding = store.find(owner, identity, route, formats);
   const isDue = identity !== undefined && store.areNotesDue(identity, now());
-  const notes = isDue ? store.readNotes(identity, admission.knows(owner), finding) : undefined;
-  const looked = await finding;
-  await notes;
+  const notes = isDue ? store.readNotes(identity, admission.knows(owner), finding, context) : undefined;
+  const [looked] = await Promise.all([finding, notes]);
   for (const entry of looked) {
     const isAsked = entry.part === undefined || holdsRange(entry, entry.part, request);
     const usable = isAsked ? usableNow(entry, identity, isolate) : undefined;

@@ -103,9 +103,9 @@ const clientControl = (status: number, received: Headers, times: ExchangeTimes, 
 /** Digests of the bytes as they were sent (RFC 9530, and those before it): of other bytes they would be wrong. */
 const digestFields: ReadonlyArray<string> = ["content-digest", "content-md5", "digest", "repr-digest"];
 
-/** The fields of the bytes that are here: without a content coding that the runtime has decoded, and what belonged to it. */
+/** The fields of the bytes that are here: without a content coding that the runtime has decoded, in small letters only, and what belonged to it. */
 export const asDecoded = (headers: Headers): Headers => {
-  if (!/^\s*(?:gzip|br|identity)\s*$/i.test(headers.get("content-encoding") ?? "")) return headers;
+  if (!/^\s*(?:gzip|br|identity)\s*$/.test(headers.get("content-encoding") ?? "")) return headers;
   const decoded = new Headers(headers);
   for (const name of ["content-encoding", "content-length", ...digestFields]) decoded.delete(name);
   return decoded;

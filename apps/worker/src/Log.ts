@@ -13,9 +13,7 @@ export interface RequestOutcome {
   readonly bytes: number; // length of the body; 0 for errors of the proxy, and for streams
   readonly requestId?: string;
   /** The exchange that this request itself had with the upstream. */
-  readonly upstream?:
-    | { readonly status?: number; readonly problem?: string; readonly attempts: number; readonly durationMs: number }
-    | undefined;
+  readonly upstream?: { status?: number; problem?: string; attempts: number; durationMs: number } | undefined;
 }
 
 /** A received request. Its fields are read once, since getters of `Request` are slow. */

@@ -162,11 +162,10 @@ const loop = refusal(
   "the proxy has reached itself: its UPSTREAM_URL leads back to it (Via, CDN-Loop)",
   proxyStatus("proxy_loop_detected"),
 );
-const notCredential = refusal(
-  401,
-  "UNAUTHENTICATED",
+export const unauthenticated = (message: string): ErrorResponse =>
+  refusal(401, "UNAUTHENTICATED", message, { "www-authenticate": "Bearer" });
+const notCredential = unauthenticated(
   "the Authorization field must hold one token of visible ASCII characters (0x21 to 0x7E), after a scheme such as Bearer and one space if it has one",
-  { "www-authenticate": "Bearer" },
 );
 export const unknownPath = refusal(404, "NOT_FOUND", "no such path");
 export const wrongMethod = (method: string, allow: string): ErrorResponse =>

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { schemaDigestHeader, schemaDigests } from "@bytenite-engines/core/wire";
-import { expect, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { entryWith } from "../test/entry.ts";
 import { outdated, sizeOf, type Entry } from "./Entry.ts";
 import { createIdentities, type Identity } from "./Identity.ts";
@@ -502,6 +502,8 @@ test("a soft purge ends freshness, and serving stale before validation; a hard o
   expect([store.afterPurges(purged), inMemory()]).toEqual([undefined, []]);
 });
 
+const context = { waitUntil: () => {}, isGone: () => false };
+
 /** Notes in a log, with what was written to it. */
 const logged = () => {
   const written: Array<Purge> = [];
@@ -593,7 +595,7 @@ test.each<[string, "log" | "cache" | "log and cache", boolean, boolean, boolean,
   await other.store.purgeOwn(other.identity, where !== "log and cache", { atMs: 1_000, hard: true });
   own.identity.hasEntries = hasEntries;
   const found = Promise.withResolvers<void>();
-  const reading = own.store.readNotes(own.identity, isKnown, found.promise);
+  const reading = own.store.readNotes(own.identity, isKnown, found.promise, context);
   const isWaiting = !isKnown && !hasEntries;
   expect(await Promise.race([reading.then(() => "read"), new Promise((end) => setImmediate(end, "waits"))])).toBe(
     isWaiting ? "waits" : "read",
@@ -610,17 +612,57 @@ test.each<[string, "log" | "cache" | "log and cache", boolean, boolean, boolean,
   expect(times.map((ms) => Object.assign(clock, { ms }) && due())).toEqual([false, false, true, false, true]);
 });
 
+test("one reading of the log serves all users for five seconds; they wait a second for it, and what it says later is applied then", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const readings: Array<PromiseWithResolvers<ReadonlyArray<Purge>>> = [];
+  const read = (): Promise<ReadonlyArray<Purge>> => {
+    readings.push(Promise.withResolvers());
+    return readings.at(-1)?.promise ?? Promise.resolve([]);
+  };
+  const { clock, isolate } = start(() => ({ ...logged().notes, read }), notesInCache);
+  const { store, identity, owner } = await isolate();
+  const other = { ...identity, digest: "other" };
+  const left: Array<Promise<unknown>> = [];
+  const own = { ...context, waitUntil: (work: Promise<unknown>) => void left.push(work) };
+  const users = [identity, other].map((user, index) => {
+    clock.ms += index * 4_000;
+    return store.readNotes(user, true, Promise.resolve(), own);
+  });
+  const ended = vi.fn<() => void>();
+  void Promise.all(users).then(ended);
+  expect([readings.length, left.length]).toEqual([1, 1]);
+  await vi.advanceTimersByTimeAsync(999);
+  expect(ended).not.toHaveBeenCalled();
+  await vi.advanceTimersByTimeAsync(1);
+  expect(ended).toHaveBeenCalled();
+  const due = (ms: number) => [identity, other].map((user) => store.areNotesDue(user, ms));
+  expect([due(6_000), due(6_001)]).toEqual([
+    [false, false],
+    [true, true],
+  ]);
+  readings[0]?.resolve([{ atMs: 1_000, hard: true }]);
+  await left[0];
+  expect(store.purgeOf(entryWith({ owner }))).toBe("hard");
+  clock.ms = 6_000;
+  void store.readNotes(identity, true, Promise.resolve(), own);
+  expect(readings.length).toBe(1);
+  clock.ms = 6_001;
+  void store.readNotes(identity, true, Promise.resolve(), own);
+  expect([readings.length, left.length]).toEqual([2, 2]);
+});
+
 test("notes that cannot be read are logged, and not due again at once; without notes none are", async () => {
   const said = vi.spyOn(console, "error").mockImplementation(() => {});
   const broken = { ...logged().notes, read: () => Promise.reject(new Error("no log")) };
-  const { store, identity } = await start(() => broken).isolate();
-  await store.readNotes(identity, true, Promise.resolve());
+  const { store, identity } = await start(() => broken, notesInCache).isolate();
+  await store.readNotes(identity, true, Promise.resolve(), context);
   expect(said.mock.calls.map(([line]) => JSON.parse(String(line)))).toEqual([
     { level: "error", message: "the log of purges cannot be read", error: "Error: no log" },
   ]);
   said.mockRestore();
   expect([identity.notesReadAtMs, store.areNotesDue(identity, 6_000)]).toEqual([1_000, false]);
   const without = await start().isolate();
-  await without.store.readNotes(identity, true, Promise.resolve());
+  await without.store.readNotes(identity, true, Promise.resolve(), context);
   expect(without.store.areNotesDue(identity, 1e9)).toBe(false);
 });

@@ -18,6 +18,7 @@ const keptForValidationMs = 600_000;
 const maxEncryptedBytes = 1024 * 1024;
 const maxVariants = 32; // entries of one key, which differ by Vary or by their part
 const maxNoted = 10; // purges of one user that are recorded between two readings; the last takes all of the user until then
+const maxLogWaitMs = 1_000; // longest wait for the log of purges, in milliseconds: what it says later is applied then
 const maxChanges = 10_000; // most objects whose last change is remembered, so that an older response changes nothing
 /** After an uncacheable response: how long requests for it are not coalesced, in milliseconds. */
 const uncacheableForMs = 10_000;
@@ -126,6 +127,10 @@ export const createStore = (
     const recorded = ++noted.count === maxNoted ? { atMs, untilMs: noted.untilMs, hard: true } : scope;
     if (noted.count <= maxNoted) await (isOwner ? notes : near)?.write({ ...recorded, owners });
   };
+  /** The last reading of the log, for all users: when it began, and its end. Failures are ignored. */
+  let logReading = { atMs: Number.NEGATIVE_INFINITY, ended: Promise.resolve() };
+  const readLog = (): Promise<void> =>
+    Promise.resolve(notes?.read([]) ?? []).then(apply, (error) => logError("the log of purges cannot be read", error));
   /** What the data centre has, by the current server secret or by the previous one. */
   const read = async (identity: Identity, route: Route, format: Format): Promise<Entry | undefined> => {
     for (const known of identity.previous === undefined ? [identity] : [identity, identity.previous]) {
@@ -260,22 +265,23 @@ export const createStore = (
     /** Whether the purges recorded by other isolates, for this identity or for all, are due to be read. */
     areNotesDue: ({ notesReadAtMs }: Identity, nowMs: number): boolean =>
       notes !== undefined && Math.abs(nowMs - notesReadAtMs) > purgesReadEveryMs,
-    /** Reads and applies them; `found`: whether the token has entries is known then. Failures of the log are ignored. */
-    readNotes: async (identity: Identity, isKnown: boolean, found: Promise<unknown>): Promise<void> => {
+    /** Reads and applies them; `found`: whether the token has entries is known then. */
+    readNotes: async (identity: Identity, isKnown: boolean, found: Promise<unknown>, context: RequestContext) => {
       const nowMs = now();
-      try {
-        const ofOwners = near?.read(ownersOf(identity));
-        if (notes !== near) apply((await notes?.read([])) ?? []);
-        // Those of tokens that may be made up would crowd out others.
-        const isMadeUp = (): boolean => !isKnown && !identity.hasEntries;
-        if (isMadeUp()) await found;
-        if (isMadeUp()) return;
-        apply((await ofOwners) ?? []);
-      } catch (error) {
-        logError("the log of purges cannot be read", error);
+      const ofOwners = near?.read(ownersOf(identity));
+      if (notes !== near && Math.abs(nowMs - logReading.atMs) > purgesReadEveryMs) {
+        logReading = { atMs: nowMs, ended: readLog() };
+        context.waitUntil(logReading.ended);
       }
+      const { atMs, ended } = notes === near ? { atMs: nowMs, ended: Promise.resolve() } : logReading;
+      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, maxLogWaitMs))]);
+      // Those of tokens that may be made up would crowd out others.
+      const isMadeUp = (): boolean => !isKnown && !identity.hasEntries;
+      if (isMadeUp()) await found;
+      if (isMadeUp()) return;
+      apply((await ofOwners) ?? []);
       // Only now: a request that comes meanwhile reads for itself.
-      identity.notesReadAtMs = nowMs;
+      identity.notesReadAtMs = atMs;
     },
   };
 };
