@@ -165,6 +165,7 @@ const hintFor = (error: EngineError, command: Command | undefined): string | und
     case "Undecodable":
       if (reason.problem.includes("text/html"))
         return "That is a web page: does the base URL lead to the API? `bne raw GET PATH` shows it.";
+      if (reason.problem.includes("no valid HTTP")) return serverHint;
       return `${reason.problem.includes("rotobuf") ? "Try --wire-format json; `" : "`"}bne raw GET PATH\` shows the answer as it is.`;
     case "InvalidArgument":
       return `\`${command === undefined ? "bne COMMAND" : nameOf(command)} --help\` shows what it takes${command?.path[0] === "raw" ? "" : "; a tag looks like name, name@1 or name@1.2"}.`;
