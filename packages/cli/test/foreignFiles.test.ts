@@ -332,6 +332,38 @@ test.skipIf(!isRoot)("root's file counts for a user, and the user's own, tried a
   expect(asStranger().status).toBe(2);
 });
 
+test.skipIf(!isRoot)(
+  "what cannot be removed is said, with the reason, and that the credentials are still there",
+  async () => {
+    using home = makeHome();
+    await bne(home, ["auth", "login", "--no-verify", "--no-keychain"], { env: as(registry, "alice"), input: "t" });
+    const folder = dirname(home.userFile);
+    const cache = join(home.path, "cache", "bytenite-engines");
+    mkdirSync(cache, { recursive: true });
+    spawnSync("chown", ["-R", `${stranger}`, home.path]);
+    for (const path of [folder, dirname(cache)]) chmodSync(path, 0o500);
+    const asStranger = (...args: ReadonlyArray<string>) =>
+      spawnSync(process.execPath, [join(import.meta.dirname, "../bin/bne.js"), ...args], {
+        env: home.env,
+        cwd: home.path,
+        uid: stranger,
+        encoding: "utf8",
+      });
+    for (const args of [
+      ["auth", "logout"],
+      ["profile", "remove", "default"],
+    ])
+      expect(asStranger(...args)).toMatchObject({
+        status: 1,
+        stderr: `bne: Cannot write ${join(folder, "credentials.json")}: you may not write there\nThe credentials of profile default are still there.\n`,
+      });
+    expect(asStranger("cache", "clear")).toMatchObject({
+      status: 1,
+      stderr: `bne: Cannot remove ${cache}: you may not write there\n`,
+    });
+  },
+);
+
 test("the user's own file is a regular file of bounded size and depth", async () => {
   using home = makeHome();
   mkdirSync(dirname(home.userFile), { recursive: true, mode: 0o700 });

@@ -43,7 +43,7 @@ export const login = async (invocation: Invocation): Promise<number> => {
   const baseUrl = settings.text("baseUrl") ?? "";
   const authUrl = kind === "api-key" ? settings.text("authUrl") : undefined;
   // Tokens of the replaced key are useless.
-  forgetAccessTokens(directories.cache);
+  await forgetAccessTokens(directories.cache);
   if (!isOn(invocation, "no-verify")) await verify(invocation, kind, secret, baseUrl);
   if (hasKeychain && !isOn(invocation, "no-keychain")) notes.progress("asking the keychain");
   const { where } = await storeSecret(
@@ -164,7 +164,7 @@ const isAccepted = async (invocation: Invocation): Promise<boolean | { readonly 
 
 export const logout = async ({ settings, notes, env, directories }: Invocation): Promise<number> => {
   const removed = await removeSecret(settings, settings.profileName);
-  forgetAccessTokens(directories.cache);
+  await forgetAccessTokens(directories.cache);
   if (removed === "unanswered") {
     throw new UserError(
       `The keychain did not remove the credentials of profile ${settings.profileName}, so they may still be in it`,

@@ -1,6 +1,7 @@
 // bne config path, get, set; bne cache clear.
 import { UsageError } from "@bytenite-engines/registry/command";
-import { existsSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { FileError, exitCodes } from "../Errors.ts";
 import { type Invocation, isOn, positional } from "../Invocation.ts";
@@ -89,7 +90,8 @@ export const clear = async ({ directories, notes }: Invocation): Promise<number>
   const { cache } = directories;
   const there = existsSync(cache);
   try {
-    rmSync(cache, { recursive: true, force: true });
+    // Not rmSync: its errors of a read-only file system have no code.
+    await rm(cache, { recursive: true, force: true });
   } catch (error) {
     throw new FileError(`Cannot remove ${cache}: ${reasonOf(error)}`, { cause: error });
   }

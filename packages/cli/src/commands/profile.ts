@@ -80,7 +80,7 @@ export const remove = async (invocation: Invocation): Promise<number> => {
     [["profiles", name], undefined],
     ...(profile === name ? ([[["profile"], undefined]] as const) : []),
   ]);
-  forgetAccessTokens(directories.cache);
+  await forgetAccessTokens(directories.cache);
   if (removal === "unanswered") notes.warn("the keychain did not remove its credentials, so they may still be in it");
   notes.note(`Removed profile ${name}.`);
   return exitCodes.ok;

@@ -28,7 +28,7 @@ test("a token is used until the last tenth of its life, at most a minute", async
     [600_000, 60_000],
     [1_000_000, 60_000],
   ] as const) {
-    forgetAccessTokens(cache);
+    await forgetAccessTokens(cache);
     const run = runs((exchange) => ({ token: `t${exchange}`, expiresAtMs: 1_000 + lifeMs }));
     expect(await run(1_000)()).toBe("t1");
     const usedUntilMs = 1_000 + lifeMs - unusedMs;
@@ -38,7 +38,7 @@ test("a token is used until the last tenth of its life, at most a minute", async
 });
 
 test("a kept token says when it ends, another key or server has another one, and nobody else can read them", async () => {
-  forgetAccessTokens(cache);
+  await forgetAccessTokens(cache);
   const run = runs((exchange) => ({ token: `t${exchange}`, expiresAtMs: 900_000 }));
   await run(0)();
   const kept = keptAccessTokens(() => "never asked", "key", cache);
@@ -51,12 +51,12 @@ test("a kept token says when it ends, another key or server has another one, and
   const files = readdirSync(folder);
   expect(files).toHaveLength(3);
   for (const file of files) expect([file, statSync(join(folder, file)).mode & 0o777]).toEqual([file, 0o600]);
-  forgetAccessTokens(cache);
+  await forgetAccessTokens(cache);
   expect(await run(0)()).toBe("t3");
 });
 
 test("a run that asks again gets a new token, calls at once share one", async () => {
-  forgetAccessTokens(cache);
+  await forgetAccessTokens(cache);
   const run = runs((exchange) => ({ token: `t${exchange}`, expiresAtMs: 900_000 }));
   const first = run(0);
   expect(await Promise.all([first(), first()])).toEqual(["t1", "t1"]);
@@ -65,7 +65,7 @@ test("a run that asks again gets a new token, calls at once share one", async ()
 });
 
 test("a token that does not say when it ends, or is over, is not kept; a JWT says it itself", async () => {
-  forgetAccessTokens(cache);
+  await forgetAccessTokens(cache);
   const jwt = `e30.${Buffer.from('{"exp":900}').toString("base64url")}.c2ln`;
   const answers = [{ token: "lasting", expiresAtMs: 900_000 }, "plain", { token: "over", expiresAtMs: 5 }, jwt, "last"];
   const run = runs((exchange) => answers[exchange - 1] ?? "");
@@ -80,9 +80,9 @@ test("a token that does not say when it ends, or is over, is not kept; a JWT say
   expect(await run(840_000)()).toBe("last");
 });
 
-test("tokens are forgotten where none can be, too, and a failure is reported", () => {
+test("tokens are forgotten where none can be, too, and a failure is reported", async () => {
   const file = join(cache, "file");
   writeFileSync(file, "");
-  forgetAccessTokens(file);
-  expect(() => forgetAccessTokens(join(cache, "x".repeat(300)))).toThrow("Cannot remove ");
+  await forgetAccessTokens(file);
+  await expect(forgetAccessTokens(join(cache, "x".repeat(300)))).rejects.toThrow("Cannot remove ");
 });

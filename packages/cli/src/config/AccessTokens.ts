@@ -1,6 +1,7 @@
 // Access tokens of API keys, kept in files until they expire.
 import { createHash } from "node:crypto";
 import { rmSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ExpiringToken, TokenContext, TokenOption } from "@bytenite-engines/core/promise";
 import { jwtExpiryMs } from "@bytenite-engines/core/wire";
@@ -41,10 +42,11 @@ export const keptAccessTokens = (source: TokenSource, apiKey: string, cache: str
     }));
 };
 
-/** Removes all cached tokens. Throws FileError. */
-export const forgetAccessTokens = (cache: string): void => {
+/** Removes all cached tokens. Rejects with FileError. */
+export const forgetAccessTokens = async (cache: string): Promise<void> => {
   try {
-    rmSync(directoryIn(cache), { recursive: true, force: true });
+    // Not rmSync: its errors of a read-only file system have no code.
+    await rm(directoryIn(cache), { recursive: true, force: true });
   } catch (error) {
     // A file where the directory of caches should be: then nothing was kept.
     if ((error as { code?: string }).code === "ENOTDIR") return;

@@ -2,6 +2,7 @@
 import { assertSendable, UsageError } from "@bytenite-engines/registry/command";
 import { dirname, join } from "node:path";
 import { isLoopback } from "@bytenite-engines/core/wire";
+import { FileError, HintedError } from "../Errors.ts";
 import type { Arguments } from "../parse/Arguments.ts";
 import type { Environment } from "../terminal/Terminal.ts";
 import { changeConfig, readConfig, rewrite, valuesIn } from "./Files.ts";
@@ -177,7 +178,13 @@ export const removeSecret = async (settings: Settings, profileName: string): Pro
   const place = settings.profiles[profileName]?.["credentials"];
   const inKeychain = place === "keychain";
   const forgotten = inKeychain && (await askKeychain({ action: "remove", account: profileName }))?.done === true;
-  const removed = await putIntoFile(credentialsFile(settings.userFile), profileName, undefined);
+  const removed = await putIntoFile(credentialsFile(settings.userFile), profileName, undefined).catch(
+    (error: Error) => {
+      throw error instanceof FileError
+        ? new HintedError(error, `The credentials of profile ${profileName} are still there.`)
+        : error;
+    },
+  );
   if (place !== undefined)
     await changeConfig(settings.userFile, [
       [["profiles", profileName, "credentials"], undefined],
