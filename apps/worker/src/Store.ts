@@ -190,8 +190,7 @@ export const createStore = (
       await notes?.write(added);
     },
     afterPurges,
-    /** The purge that lies on an entry. */
-    purgeOf: (entry: Entry): "hard" | "soft" | undefined => purges.of(entry),
+    purgeOf: purges.of,
     asForm,
     /** Number of entries found that this token cannot decrypt; they are not served. */
     undecryptable: () => undecryptable,
