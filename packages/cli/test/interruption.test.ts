@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, writeFileSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { resultOf } from "@bytenite-engines/test-kit/process";
-import { as, binPath, startBne } from "./Bne.ts";
+import { as, binPath, bne, startBne } from "./Bne.ts";
 import { onTerminal, programOnTerminal } from "./Pty.ts";
 import { trial } from "./Trial.ts";
 
@@ -46,6 +46,24 @@ test("SIGINT in a request that is not answered ends at once with 130", async () 
   await requestsSeen(1);
   child.kill("SIGINT");
   expect(await result).toEqual({ code: 130, stdout: "", stderr: "" });
+});
+
+test.each([
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const)("%s while pull writes files ends with %i, and leaves none", async (signal, code) => {
+  const folder = join(home.path, signal);
+  mkdirSync(join(folder, "app"), { recursive: true });
+  writeFileSync(join(folder, "manifest.json"), JSON.stringify({ name: signal, version: "0.1", type: "assembler" }));
+  for (let file = 0; file < 5_000; file++) writeFileSync(join(folder, "app", file === 0 ? "main.py" : `${file}`), "");
+  expect((await bne(home, ["push", folder], { env: env() })).code).toBe(0);
+  const child = startBne(home, ["pull", signal, "pulled", "--quiet"], { env: env() });
+  const result = resultOf(child);
+  const written = (): ReadonlyArray<string> => readdirSync(home.path).filter((name) => name.includes("pulled"));
+  await expect.poll(written, { timeout: 30_000 }).toHaveLength(1);
+  child.kill(signal);
+  expect(await result).toEqual({ code, stdout: "", stderr: "" });
+  expect(written()).toEqual([]);
 });
 
 test("a jq expression that never ends is ended by SIGINT and SIGTERM", async () => {

@@ -32,7 +32,7 @@ export const run = async (invocation: Invocation): Promise<number> => {
   // A name that is no plain word may lead out of this folder: then the tag's is taken.
   const folder =
     invocation.arguments.positionals[1] ?? (/^[\w-]+$/.test(engine.name) ? engine.name : tag.replace(/@.*$/, ""));
-  writeFiles(resolve(cwd, folder), files, isOn(invocation, "force"));
+  await writeFiles(resolve(cwd, folder), files, isOn(invocation, "force"), signal);
   const exact = `${engine.name}@${engine.version}`;
   const { revision } = engine;
   const writer = await openOutput(

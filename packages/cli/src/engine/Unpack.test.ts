@@ -25,17 +25,18 @@ const makeRoot = (): string => {
 
 const openFiles = (): number => (existsSync("/proc/self/fd") ? readdirSync("/proc/self/fd").length : 0);
 
+const { signal } = new AbortController();
 const file = (path: string, isExecutable = false): ArchivedFile => {
   const content = Buffer.from(`of ${path}`);
   return { path, bytes: content.length, isExecutable, content };
 };
 const named = (...paths: ReadonlyArray<string>): ReadonlyArray<ArchivedFile> => paths.map((path) => file(path));
 
-test("files are written below a folder that is made, with their mode, and nothing else is left", () => {
+test("files are written below a folder that is made, with their mode, and nothing else is left", async () => {
   const root = makeRoot();
   const folder = join(root, "new", "deep");
   const before = openFiles();
-  writeFiles(folder, [file("a/b/run.sh", true), file("a/x.txt")], false);
+  await writeFiles(folder, [file("a/b/run.sh", true), file("a/x.txt")], false, signal);
   expect(openFiles()).toBe(before);
   expect(readFileSync(join(folder, "a/b/run.sh"), "utf8")).toBe("of a/b/run.sh");
   expect(statSync(join(folder, "a/b/run.sh")).mode & 0o111).not.toBe(0);
@@ -43,7 +44,7 @@ test("files are written below a folder that is made, with their mode, and nothin
   expect(readdirSync(join(root, "new"))).toEqual(["deep"]);
   // Beside what is there, and through a link that the user has named.
   symlinkSync(folder, join(root, "link"));
-  writeFiles(join(root, "link"), named("a/y.txt", "c/z.txt"), false);
+  await writeFiles(join(root, "link"), named("a/y.txt", "c/z.txt"), false, signal);
   expect(readdirSync(folder, { recursive: true }).map(String).toSorted()).toEqual([
     "a",
     "a/b",
@@ -55,7 +56,7 @@ test("files are written below a folder that is made, with their mode, and nothin
   ]);
 });
 
-test("what stands in the way is named, at most five files of it, and nothing is written", () => {
+test("what stands in the way is named, at most five files of it, and nothing is written", async () => {
   const root = makeRoot();
   const folder = join(root, "taken");
   mkdirSync(join(folder, "dir"), { recursive: true });
@@ -73,13 +74,15 @@ test("what stands in the way is named, at most five files of it, and nothing is 
     [["out/x"], "taken/out is a link, not a folder"],
     [["way/new/x", "out/deep/x"], "taken/out is a link, not a folder"],
   ] as const) {
-    expect(() => writeFiles(folder, named(...paths), false)).toThrow(`Nothing was written: ${root}/${problem}`);
+    await expect(writeFiles(folder, named(...paths), false, signal)).rejects.toThrow(
+      `Nothing was written: ${root}/${problem}`,
+    );
   }
-  expect(() => writeFiles(join(folder, "1"), named("x"), true)).toThrow(`${folder}/1 is a file`);
+  await expect(writeFiles(join(folder, "1"), named("x"), true, signal)).rejects.toThrow(`${folder}/1 is a file`);
   expect(existsSync(join(folder, "9"))).toBe(false);
-  writeFiles(folder, named("1", "way/new/x"), true);
+  await writeFiles(folder, named("1", "way/new/x"), true, signal);
   expect([readFileSync(join(folder, "1"), "utf8"), readFileSync(join(folder, "2"), "utf8")]).toEqual(["of 1", "old"]);
-  expect(() => writeFiles(join(folder, "2", "below"), named("x"), false)).toThrow(
+  await expect(writeFiles(join(folder, "2", "below"), named("x"), false, signal)).rejects.toThrow(
     `Cannot write below ${folder}/2/below: a part of the path is not a directory`,
   );
 });

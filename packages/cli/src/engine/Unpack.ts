@@ -1,16 +1,7 @@
 // Atomic extraction of an archive into a folder.
 import { UserError } from "@bytenite-engines/registry/command";
-import {
-  closeSync,
-  fsyncSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { lstatSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { reasonOf } from "../config/Files.ts";
 import { FileError, exitCodes } from "../Errors.ts";
@@ -22,19 +13,28 @@ const maxNamed = 5;
 
 /**
  * Writes the files below a folder, which is made where it is not there. Files that are there are replaced with `force` only. No link is
- * followed. Throws UserError with nothing written when something is in the way, FileError when the disk refuses.
+ * followed. Rejects with UserError and nothing written when something is in the way, with FileError when the disk refuses, and with
+ * the reason of the signal.
  */
-export const writeFiles = (folder: string, files: ReadonlyArray<ArchivedFile>, force: boolean): void => {
+export const writeFiles = async (
+  folder: string,
+  files: ReadonlyArray<ArchivedFile>,
+  force: boolean,
+  signal: AbortSignal,
+): Promise<void> => {
   let temporary: string | undefined;
   try {
     assertFree(folder, files, force);
     mkdirSync(dirname(folder), { recursive: true });
     // Next to the folder, so that the files can be renamed into it.
     temporary = mkdtempSync(join(dirname(folder), `.${basename(folder)}.bne-`));
-    for (const file of files) writeFile(join(temporary, file.path), file);
+    for (const file of files) {
+      signal.throwIfAborted();
+      await writeFile(join(temporary, file.path), file);
+    }
     for (const { path } of files) moveInto(folder, temporary, path);
   } catch (error) {
-    if (error instanceof UserError) throw error;
+    if (error instanceof UserError || signal.aborted) throw error;
     throw new FileError(`Cannot write below ${folder}: ${reasonOf(error)}`, { cause: error });
   } finally {
     if (temporary !== undefined) rmSync(temporary, { recursive: true });
@@ -78,14 +78,14 @@ const assertWay = (folder: string, path: string): void => {
 const inTheWay = (problem: string, hint: string): UserError =>
   new UserError(safeText(`Nothing was written: ${problem}`), exitCodes.notMet, hint);
 
-const writeFile = (path: string, { content, isExecutable }: ArchivedFile): void => {
+const writeFile = async (path: string, { content, isExecutable }: ArchivedFile): Promise<void> => {
   mkdirSync(dirname(path), { recursive: true });
-  const descriptor = openSync(path, "wx", isExecutable ? 0o777 : 0o666);
+  const file = await open(path, "wx", isExecutable ? 0o777 : 0o666);
   try {
-    writeFileSync(descriptor, content);
-    fsyncSync(descriptor);
+    await file.writeFile(content);
+    await file.sync();
   } finally {
-    closeSync(descriptor);
+    await file.close();
   }
 };
 
