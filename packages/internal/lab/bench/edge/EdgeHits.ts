@@ -6,7 +6,7 @@ import { ratioOf, ratios, spreadOf } from "../Statistics.ts";
 import { builtWorker, deployedFor, listOf, startUpstream } from "./EdgeStack.ts";
 import { Connection, saturate, type Burst, type Expected } from "./Load.ts";
 import { nginxByToken, startNginx, startVarnish, varnishByToken, type Peer } from "./Peers.ts";
-import { answerBytes, bareMatch, hello, moduleMap } from "./Workers.ts";
+import { answerBytes, bareMatch, decryptedMatch, hello, moduleMap } from "./Workers.ts";
 
 const authorization = "bench-token";
 /** Connections to each contender; they stay open from round to round. */
@@ -78,6 +78,7 @@ export const edgeHits: Figure = {
       { name: "hello", script: hello },
       { name: "map", script: moduleMap },
       { name: "match", script: bareMatch, cache: "cache" },
+      { name: "decrypted", script: decryptedMatch, cache: "cache" },
       { name: "edge", script, cache: "cache", variables },
       { name: "logging", script, cache: "cache", variables: { ...variables, LOG: "all" } },
       { name: "tier", script, cache: "cache", variables: { ...variables, MEMORY_ENTRIES: "0" } },
@@ -91,6 +92,7 @@ export const edgeHits: Figure = {
       edge: hit,
       logging: hit,
       match: whole,
+      decrypted: hit,
       tier: hit,
     };
     const contenders = Object.entries(expected).map(([name, expected]): Contender => ({
@@ -130,6 +132,7 @@ export const edgeHits: Figure = {
         row("edge", "edge proxy, hit in memory (ratio to the map)", "map", 0.7),
         row("logging", "edge proxy, hit in memory, LOG=all (ratio to the map)", "map"),
         row("match", "workerd, bare match of the Cache API"),
+        row("decrypted", "workerd, match, decrypted and sent with its fields (ratio to the bare match)", "match"),
         row("tier", "edge proxy, hit in the Cache API, decrypted (ratio to the bare match)", "match", 0.45),
         ...peers.flatMap(([name, peer]) => (peer === undefined ? [] : [row(name, name)])),
       ],

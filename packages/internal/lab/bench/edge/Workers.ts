@@ -22,6 +22,38 @@ export default {
   },
 };`;
 
+/** The least that a hit of an encrypted entry can cost: looked up, read, decrypted, and sent with the fields that are stored with it. */
+export const decryptedMatch = `const url = "https://bench.invalid/encrypted";
+const iv = new Uint8Array(12);
+const fields = {
+  "content-type": "application/json",
+  "cache-control": "private, max-age=10",
+  vary: "Accept, Authorization",
+  date: "Sun, 29 Nov 2026 00:00:00 GMT",
+  etag: '"j0123456789012345678901"',
+  age: "3",
+  "cache-status": "by-hand; hit; ttl=5",
+};
+let key;
+export default {
+  async fetch() {
+    key ??= await crypto.subtle.importKey("raw", new Uint8Array(32), "AES-GCM", false, ["encrypt", "decrypt"]);
+    const hit = await caches.default.match(url);
+    if (hit !== undefined) {
+      const encrypted = await hit.arrayBuffer();
+      const plain = new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv }, key, encrypted));
+      const end = plain.indexOf(10);
+      const headers = JSON.parse(new TextDecoder().decode(plain.subarray(0, end)));
+      return new Response(plain.subarray(end + 1), { headers });
+    }
+    const body = "a".repeat(${answerBytes});
+    const plain = new TextEncoder().encode(JSON.stringify(fields) + "\\n" + body);
+    const encrypted = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, key, plain);
+    await caches.default.put(url, new Response(encrypted, { headers: { "cache-control": "max-age=604800" } }));
+    return new Response(body);
+  },
+};`;
+
 /**
  * Sends keys `from` up to `from + count` to the module `edge`, from inside its isolate: a request from outside for each of a
  * million would take a quarter of an hour. Each token has a hundred keys. The upstream answers there too, with so many bytes, and
