@@ -1,13 +1,16 @@
 #!/usr/bin/env node
 // Entry of bne, in syntax that old versions of Node read.
 
-// Client commands run on Node 20; `bne registry` needs `node:sqlite`.
+// Client commands run on Node 20; `bne registry` needs `node:sqlite` with authorizers.
 var isRegistry = process.argv[2] === "registry";
 var isHelp = process.argv.indexOf("--help") > 0 || process.argv.indexOf("-h") > 0;
+var version = process.versions.node.split(".").map(Number);
 var isTooOld =
-  isRegistry && !isHelp ? Number(process.versions.node.split(".")[0]) < 24 : process.getBuiltinModule === undefined;
+  isRegistry && !isHelp
+    ? version[0] < 24 || (version[0] === 24 && version[1] < 10)
+    : process.getBuiltinModule === undefined;
 if (isTooOld) {
-  var wanted = isRegistry ? "bne registry needs Node 24" : "bne needs Node 20.16";
+  var wanted = isRegistry ? "bne registry needs Node 24.10" : "bne needs Node 20.16";
   process.stderr.write(wanted + " or later; this is Node " + process.versions.node + ".\n");
   process.exitCode = 2;
 } else {

@@ -86,6 +86,8 @@ test.skipIf(old === undefined)("registry names the Node it needs", async () => {
   expect(await onOldNode(["registry", "users"])).toMatchObject({
     code: 2,
     stdout: "",
-    stderr: expect.stringMatching(/^bne registry needs Node 24 or later; this is Node \d+\.\d+\.\d+\.\n$/) as unknown,
+    stderr: expect.stringMatching(
+      /^bne registry needs Node 24\.10 or later; this is Node \d+\.\d+\.\d+\.\n$/,
+    ) as unknown,
   });
 });
