@@ -317,6 +317,14 @@ const rows: ReadonlyArray<Row> = [
     "The answer of api.example is larger than maxBodyBytes = 5 allows\nAsk for fewer engines at once with --page-size.\n",
   ],
   [
+    "list",
+    { _tag: "TooLarge", limit: "maxJsonDepth", value: 5 },
+    list,
+    {},
+    6,
+    "The answer of api.example is larger than maxJsonDepth = 5 allows\n`bne doctor` shows what kind of server this is.\n",
+  ],
+  [
     "get",
     { _tag: "TooLarge", limit: "maxBodyBytes", value: 5 },
     list,

@@ -177,7 +177,7 @@ const hintFor = (error: EngineError, command: Command | undefined): string | und
       if (reason.limit === "maxArchiveBytes") {
         return command?.path[0] === "pull" ? undefined : "Name what is not needed in .bneignore.";
       }
-      return command?.flags?.some(({ name }) => name === "page-size") === true
+      return reason.limit !== "maxJsonDepth" && command?.flags?.some(({ name }) => name === "page-size") === true
         ? "Ask for fewer engines at once with --page-size."
         : serverHint;
     case "RedirectRefused":
