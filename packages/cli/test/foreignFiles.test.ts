@@ -364,6 +364,35 @@ test.skipIf(!isRoot)(
   },
 );
 
+test.skipIf(!isRoot || process.platform !== "linux")(
+  "validate names files that cannot be read, and names that are not UTF-8",
+  async () => {
+    using home = makeHome();
+    const app = join(home.path, "mine", "app");
+    mkdirSync(join(app, "closed"), { recursive: true });
+    writeFileSync(join(home.path, "mine", "manifest.json"), '{"name":"mine","version":"0.1","type":"assembler"}');
+    for (const name of ["main.py", "secret"]) writeFileSync(join(app, name), "");
+    writeFileSync(Buffer.concat([Buffer.from(`${app}/`), Buffer.from([0xff])]), "");
+    for (const name of ["secret", "closed"]) chmodSync(join(app, name), 0);
+    chmodSync(home.path, 0o755);
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      [join(import.meta.dirname, "../bin/bne.js"), "validate", "mine", "-o", "csv"],
+      { env: home.env, cwd: home.path, uid: stranger, encoding: "utf8" },
+    );
+    expect({ status, stdout }).toEqual({
+      status: 7,
+      stdout: [
+        "severity,place,problem",
+        "error,app/closed,cannot be read: you may not",
+        "error,app/secret,cannot be read: you may not",
+        "error,app/\ufffd,has a name that is not UTF-8; rename it",
+        "",
+      ].join("\n"),
+    });
+  },
+);
+
 test("the user's own file is a regular file of bounded size and depth", async () => {
   using home = makeHome();
   mkdirSync(dirname(home.userFile), { recursive: true, mode: 0o700 });

@@ -2,6 +2,7 @@
 import { didYouMean } from "@bytenite-engines/core/wire";
 import { UsageError } from "@bytenite-engines/registry/command";
 import {
+  accessSync,
   closeSync,
   constants,
   fstatSync,
@@ -84,7 +85,9 @@ export const readEngineFolder = (path: string, shown: string): EngineFolder => {
   assertFolder(path, shown);
   const problems: Array<Problem> = [];
   const found = listFiles(path, ignoreOf(path, shown), problems);
-  if (!found.some((file) => file.path === manifestName)) throw withoutManifest(path, shown);
+  const isNamed =
+    found.some((file) => file.path === manifestName) || problems.some(({ place }) => place === manifestName);
+  if (!isNamed) throw withoutManifest(path, shown);
   const files = found.toSorted(manifestFirst);
   checkNames(files, problems);
   const tag = checkManifest(path, files, problems);
@@ -141,10 +144,16 @@ const listFiles = (root: string, rules: Ignore, problems: Array<Problem>): Reado
   const list = (below: string): void => {
     for (const name of readdirSync(join(root, below)).toSorted()) {
       const path = `${below}${name}`;
-      const stats = lstatSync(join(root, path));
+      const stats = lstatSync(join(root, path), { throwIfNoEntry: false });
+      if (stats === undefined) {
+        // Read as UTF-8, the name of a file may become that of none.
+        error(path, name.includes("\ufffd") ? "has a name that is not UTF-8; rename it" : "was removed meanwhile");
+        continue;
+      }
       const isFolder = stats.isDirectory();
       if (path !== manifestName && rules.ignores(isFolder ? `${path}/` : path)) continue;
-      if (isFolder) list(`${path}/`);
+      if (!stats.isSymbolicLink() && !mayRead(join(root, path), isFolder)) error(path, "cannot be read: you may not");
+      else if (isFolder) list(`${path}/`);
       else if (!stats.isFile())
         error(path, `is ${kindOf(stats)}; an archive holds files only. Copy it, or name it in ${ignoreName}.`);
       else if (files.length >= archiveLimits.entries) {
@@ -166,6 +175,15 @@ const listFiles = (root: string, rules: Ignore, problems: Array<Problem>): Reado
       `holds ${bytes} bytes; ${archiveLimits.unpackedBytes} are the most. Name what is not needed in ${ignoreName}.`,
     );
   return files;
+};
+
+const mayRead = (path: string, isFolder: boolean): boolean => {
+  try {
+    accessSync(path, isFolder ? constants.R_OK | constants.X_OK : constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
 };
 
 const kindOf = (stats: Stats): string => (stats.isSymbolicLink() ? "a link" : "no regular file");
