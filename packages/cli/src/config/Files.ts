@@ -20,7 +20,6 @@ import {
 import { dirname } from "node:path";
 import { FileError } from "../Errors.ts";
 import { foreignPart, isOpenToOthers, isOwned, makeDirectory } from "./Directories.ts";
-import { lockFile } from "./FileLock.ts";
 import type { ParseError } from "jsonc-parser";
 
 /** Messages of system errors. */
@@ -252,6 +251,8 @@ export const rewrite = async (
   const before = readText(path, trust);
   if ((await change(before)) === before) return;
   if (trust !== "any") makeOwnWay(path);
+  // Commands that only read do not load it.
+  const { lockFile } = await import("./FileLock.ts");
   for (let isDone = false; !isDone;) {
     const target = attempt(path, () => realPath(path));
     const lock = await lockFile(target).catch((error: unknown) => {
