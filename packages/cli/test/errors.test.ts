@@ -77,6 +77,31 @@ test.each([
   expect(run.stderr).toContain(`${said}, after 2 attempts\n\`bne doctor\``);
 });
 
+test("what fails where the link of an archive leads is not blamed on the base URL or the login", async () => {
+  await using store = await startServer((request, response) =>
+    request.url === "/moved"
+      ? void response.writeHead(302, { location: "http://localhost:1/a" }).end()
+      : void response.writeHead(401).end(),
+  );
+  let link = "";
+  await using server = await startServer((request, response) =>
+    json(
+      response,
+      200,
+      request.url?.includes("/download") === true
+        ? { engineTag: "zipper@0.1", engineLink: link }
+        : { name: "zipper", version: "0.1", hash: Buffer.alloc(32).toString("base64") },
+    ),
+  );
+  for (link of [`${store.origin}/a`, `${store.origin}/moved`, "http://127.0.0.1:9/a"]) {
+    const env = { BYTENITE_BASE_URL: server.baseUrl, BYTENITE_TOKEN: "t", BYTENITE_WIRE_FORMAT: "json" };
+    const { stderr } = await bne(home, ["pull", "zipper", "--attempts", "1"], { env });
+    const hint = "The link of the server leads there: try again later, or ask who runs the server.\n";
+    expect({ link, stderr }).toEqual({ link, stderr: expect.stringMatching(/^bne: .*\n/) as unknown });
+    expect({ link, hint: stderr.split(/(?<=^bne: .*\n)/)[1] }).toEqual({ link, hint });
+  }
+});
+
 test("a request for this machine goes through no proxy of the environment, nor does its token", async () => {
   await using proxy = await startServer((_, response) => json(response, 200, { engines: [] }));
   const env = { ...as(registry, "alice"), HTTP_PROXY: proxy.origin };

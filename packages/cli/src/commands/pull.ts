@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { clientOf, withTagHints } from "../client/Client.ts";
 import { hashOf, unpacked } from "../engine/Archive.ts";
 import { writeFiles } from "../engine/Unpack.ts";
-import { isEngineError, exitCodes } from "../Errors.ts";
+import { HintedError, isEngineError, exitCodes } from "../Errors.ts";
 import { isOn, positional, type Invocation } from "../Invocation.ts";
 import { sayBytes } from "../parse/Units.ts";
 import { fileRecord, filesShape } from "../output/FileShape.ts";
@@ -18,14 +18,16 @@ export const run = async (invocation: Invocation): Promise<number> => {
   notes.progress(`asking for ${tag}`);
   const archive = await withTagHints(invocation, client, tag, async () =>
     client.archive(tag, { signal }).catch((error: unknown) => {
-      throw withoutArchive(error, tag);
+      throw withoutArchive(atLink(error), tag);
     }),
   );
   const { engine, length } = archive;
   const size = length === undefined ? "" : `, ${sayBytes(length)}`;
   notes.progress(`receiving ${engine.name}@${engine.version}${size}`);
   // Rejects unless its hash is that of the engine.
-  const bytes = await archive.bytes();
+  const bytes = await archive.bytes().catch((error: unknown) => {
+    throw atLink(error);
+  });
   const all = await unpacked(bytes);
   const files = all.filter(({ path }) => !isOfGit(path));
   notes.progress(undefined);
@@ -52,6 +54,15 @@ export const run = async (invocation: Invocation): Promise<number> => {
 
 /** Whether a file is part of a repository: git runs programs that the settings of one name. */
 const isOfGit = (path: string): boolean => path.split("/").some((part) => part.toLowerCase() === ".git");
+
+/** Says of an error where the archive is that no setting of the user helps: a link gets no token, and leads where the server says. */
+const atLink = (error: unknown): unknown =>
+  isEngineError(error) &&
+  !/\/engines(?:$|\/[^/?]+(?:\/download)?(?:\?|$))/.test(error.url) &&
+  error.attempts > 0 &&
+  error.status !== 404
+    ? new HintedError(error, "The link of the server leads there: try again later, or ask who runs the server.")
+    : error;
 
 /** Names a failed download of a found engine as a missing archive. */
 const withoutArchive = (error: unknown, tag: string): unknown =>
