@@ -100,6 +100,10 @@ test("what fails where the link of an archive leads is not blamed on the base UR
     expect({ link, stderr }).toEqual({ link, stderr: expect.stringMatching(/^bne: .*\n/) as unknown });
     expect({ link, hint: stderr.split(/(?<=^bne: .*\n)/)[1] }).toEqual({ link, hint });
   }
+  link = "javascript:alert(1)";
+  const env = { BYTENITE_BASE_URL: server.baseUrl, BYTENITE_TOKEN: "t", BYTENITE_WIRE_FORMAT: "json" };
+  const { stderr } = await bne(home, ["pull", "zipper"], { env });
+  expect(stderr).toMatch(/: the download link is neither https nor to this machine\n`bne doctor`/);
 });
 
 test("a request for this machine goes through no proxy of the environment, nor does its token", async () => {

@@ -1,4 +1,5 @@
 // bne pull: the archive of an engine, checked and unpacked.
+import type { EngineError } from "@bytenite-engines/core/promise";
 import { UserError } from "@bytenite-engines/registry/command";
 import { resolve } from "node:path";
 import { clientOf, withTagHints } from "../client/Client.ts";
@@ -57,12 +58,14 @@ const isOfGit = (path: string): boolean => path.split("/").some((part) => part.t
 
 /** Says of an error where the archive is that no setting of the user helps: a link gets no token, and leads where the server says. */
 const atLink = (error: unknown): unknown =>
-  isEngineError(error) &&
-  !/\/engines(?:$|\/[^/?]+(?:\/download)?(?:\?|$))/.test(error.url) &&
-  error.attempts > 0 &&
-  error.status !== 404
+  isEngineError(error) && error.status !== 404 && !isOfApi(error)
     ? new HintedError(error, "The link of the server leads there: try again later, or ask who runs the server.")
     : error;
+
+/** Whether an engine or its link was asked for, or, where the answer to that was of no use, nothing more. */
+const isOfApi = ({ url, reason }: EngineError): boolean =>
+  /\/engines\/[^/?]+(?:\/download)?(?:\?|$)/.test(url) ||
+  ("problem" in reason && /download link|the engine has no SHA-256/.test(reason.problem));
 
 /** Names a failed download of a found engine as a missing archive. */
 const withoutArchive = (error: unknown, tag: string): unknown =>
