@@ -62,8 +62,9 @@ const atLink = (error: unknown): unknown =>
     ? new HintedError(error, "The link of the server leads there: try again later, or ask who runs the server.")
     : error;
 
-/** Whether an engine or its link was asked for, or, where the answer to that was of no use, nothing more. */
+/** Whether an engine or its link was asked for, or nothing, where tag or answer were of no use. */
 const isOfApi = ({ url, reason }: EngineError): boolean =>
+  reason._tag === "InvalidArgument" ||
   /\/engines\/[^/?]+(?:\/download)?(?:\?|$)/.test(url) ||
   ("problem" in reason && /download link|the engine has no SHA-256/.test(reason.problem));
 
