@@ -6,6 +6,7 @@ import {
   decideRetry,
   defaultRetryPolicy,
   delayCapMs,
+  idempotentMethods,
   maxCorruptRetries,
   retryClassOf,
   type RetryDecision,
@@ -224,4 +225,8 @@ test("an outage is not multiplied: 1,000 failing calls send hardly more than 1,0
   let requests = 0;
   for (let call = 0; call < 1_000; call++) requests += played(defaultRetryPolicy, 30_000, budget, outage).attempts;
   expect(requests).toBe(1_000 + Math.floor(budgetCapacity / retryCost.transient));
+});
+
+test("methods that may be sent twice are those of RFC 9110, 9.2.2", () => {
+  expect([...idempotentMethods].toSorted()).toEqual(["DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"]);
 });

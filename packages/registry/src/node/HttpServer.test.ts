@@ -950,6 +950,14 @@ test("a handler that has answered itself, or hung up, has ended its request", as
   said.mockRestore();
 });
 
+test("after a request for another protocol the connection is closed: Node loses what is behind it", async () => {
+  const { port } = await observedServer(ok);
+  const upgrade = "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+  const text = await exchange(port, upgrade + request());
+  expect(text.match(/HTTP\/1\.1 200/g)).toHaveLength(1);
+  expect(text).toMatch(/^connection: close\r$/im);
+});
+
 test("who is refused and resets the connection ends no process", async () => {
   const { port, count } = await observedServer(ok);
   const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });

@@ -240,7 +240,9 @@ const answer = async (handle: Handler, exchange: Exchange, sending: Sending): Pr
   // After `Expect: 100-continue` an unrequested body may come or not, so the next bytes are ambiguous. Any other unread body is
   // skipped by Node; closing on it would be a reset, and a client that still sends would lose this answer.
   const isUnasked = request.headers.expect !== undefined && !request.complete;
-  if (draining() || isUnasked) answer.headers["Connection"] = "close";
+  // Of the bytes behind a request for another protocol Node loses the rest of the packet.
+  const isUpgrade = request.headers.upgrade !== undefined;
+  if (draining() || isUnasked || isUpgrade) answer.headers["Connection"] = "close";
   try {
     if (answer.stream === undefined) send(response, answer, maxBytes);
     else await sendStream(response, answer, answer.stream, sending);
