@@ -117,6 +117,14 @@ const rows: ReadonlyArray<Row> = [
     "api.example calls the request invalid (400): bad limit\n`bne raw --help` shows what it takes.\n",
   ],
   [
+    "list",
+    { _tag: "InvalidArgument" },
+    list,
+    { status: 400 },
+    2,
+    "api.example calls the request invalid (400)\n`bne list --help` shows what it takes.\n",
+  ],
+  [
     "get",
     { _tag: "InvalidArgument" },
     tag,
@@ -130,7 +138,7 @@ const rows: ReadonlyArray<Row> = [
     tag,
     { status: 400 },
     2,
-    "api.example calls the request invalid (400)\n`bne COMMAND --help` shows what it takes; a tag looks like name, name@1 or name@1.2.\n",
+    "api.example calls the request for zip@per@0.1 invalid (400)\n`bne COMMAND --help` shows what it takes; a tag looks like name, name@1 or name@1.2.\n",
   ],
   [
     "push",

@@ -89,7 +89,8 @@ const sentence = (error: EngineError): string => {
     case "CredentialsFailed":
       return `Could not get a token: ${safeText(reason.problem)}`;
     case "InvalidArgument":
-      return status === undefined ? `Not a valid request${said}` : `${host} calls the request invalid${answer}${said}`;
+      if (status === undefined) return `Not a valid request${said}`;
+      return `${host} calls the request${/\/engines\/[^?]/.test(url) ? ` for ${subjectOf(url)}` : ""} invalid${answer}${said}`;
     case "RateLimited":
       return `${host} has had too many requests${answer}${wait(reason.retryAfterMs)}`;
     case "Unavailable":
@@ -167,8 +168,11 @@ const hintFor = (error: EngineError, command: Command | undefined): string | und
         return "That is a web page: does the base URL lead to the API? `bne raw GET PATH` shows it.";
       if (reason.problem.includes("no valid HTTP")) return serverHint;
       return `${reason.problem.includes("rotobuf") ? "Try --wire-format json; `" : "`"}bne raw GET PATH\` shows the answer as it is.`;
-    case "InvalidArgument":
-      return `\`${command === undefined ? "bne COMMAND" : nameOf(command)} --help\` shows what it takes${command?.path[0] === "raw" ? "" : "; a tag looks like name, name@1 or name@1.2"}.`;
+    case "InvalidArgument": {
+      const takesTag =
+        command === undefined || command.positionals?.some(({ completes }) => completes === "tags") === true;
+      return `\`${command === undefined ? "bne COMMAND" : nameOf(command)} --help\` shows what it takes${takesTag ? "; a tag looks like name, name@1 or name@1.2" : ""}.`;
+    }
     case "RateLimited":
     case "Unavailable":
     case "CircuitOpen":

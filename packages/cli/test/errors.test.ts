@@ -49,6 +49,23 @@ test("an invalid tag is 2, before anything is sent", async () => {
   expect(registry.requests).toHaveLength(0);
 });
 
+test("of several tags, each one that the server calls invalid is named", async () => {
+  registry.faults.set([{ times: 2, fault: { status: 400 } }]);
+  const { code, stderr } = await alice("status", "zipper", "fanout-urls");
+  expect(code).toBe(2);
+  for (const tag of ["zipper", "fanout-urls"]) {
+    expect(stderr).toContain(`calls the request for status of ${tag} invalid (400)`);
+  }
+});
+
+test.each([
+  [["raw", "POST", "/engines", "--input", "nope.json"], "Cannot read nope.json: it does not exist\n"],
+  [["list", "--deadline", "0"], 'not "0"\n'],
+])("%j says why it fails", async (args, said) => {
+  const { code, stderr } = await alice(...args);
+  expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(new RegExp(`${said}$`)) as unknown });
+});
+
 test("a proxy that cannot be used is 2, by the name of its variable", async () => {
   const HTTPS_PROXY = "socks5://u:p4ssw0rd@127.0.0.1:1080";
   for (const args of [["list"], ["auth", "login"]]) {

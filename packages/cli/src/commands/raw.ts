@@ -7,6 +7,7 @@ import { createRawClient, errorOf, type RawResponse } from "@bytenite-engines/co
 import { boundedBytes, formatOf } from "@bytenite-engines/core/wire";
 import { accessToken, credentials, fetchOf } from "../client/Client.ts";
 import { exitCodes } from "../Errors.ts";
+import { reasonOf } from "../config/Files.ts";
 import { isOn, positional, textOf, wordsOf, type Invocation } from "../Invocation.ts";
 import { redactJsonText } from "../output/EngineShape.ts";
 import { pageOutput } from "../output/Output.ts";
@@ -119,7 +120,7 @@ const bytesIn = async ({ cwd, stdin }: Invocation, path: string): Promise<Uint8A
     try {
       return readFileSync(resolve(cwd, path));
     } catch (error) {
-      throw new UsageError(`Cannot read ${path}: ${(error as { code?: string }).code ?? "unknown"}`);
+      throw new UsageError(`Cannot read ${path}: ${reasonOf(error, "read")}`);
     }
   }
   const bytes = await boundedBytes(stdin as AsyncIterable<Buffer>, maxBodyBytes);

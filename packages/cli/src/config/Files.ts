@@ -23,13 +23,13 @@ import { foreignPart, isOpenToOthers, isOwned, makeDirectory } from "./Directori
 import type { ParseError } from "jsonc-parser";
 
 /** Messages of system errors. */
-export const reasonOf = (error: unknown): string => {
+export const reasonOf = (error: unknown, doing: "read" | "write" = "write"): string => {
   const { code, message } = error as { code?: string; message?: string };
   const reasons: Readonly<Record<string, string>> = {
     ENOSPC: "the disk is full",
     EDQUOT: "your quota is used up",
-    EACCES: "you may not write there",
-    EPERM: "you may not write there",
+    EACCES: `you may not ${doing} there`,
+    EPERM: `you may not ${doing} there`,
     EROFS: "it is on a read-only file system",
     ENOTDIR: "a part of the path is not a directory",
     EISDIR: "it is a directory",

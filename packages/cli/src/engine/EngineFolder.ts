@@ -104,7 +104,7 @@ const assertFolder = (path: string, shown: string): void => {
   try {
     stats = statSync(path);
   } catch (error) {
-    throw new UsageError(`Cannot read the folder ${shown}: ${reasonOf(error)}`, "`bne new NAME` makes one.");
+    throw new UsageError(`Cannot read the folder ${shown}: ${reasonOf(error, "read")}`, "`bne new NAME` makes one.");
   }
   if (!stats.isDirectory()) throw new UsageError(`${shown} is not a folder`, "Name the folder of the engine.");
 };
@@ -134,7 +134,7 @@ const ignoreOf = (path: string, shown: string): Ignore => {
     if (bytes.length > maxIgnoreBytes) throw new Error(`it is larger than ${maxIgnoreBytes} bytes`);
     return rules.add(bytes.toString("utf8").replace(/^\ufeff/, ""));
   } catch (error) {
-    throw new UsageError(`Cannot read ${join(shown, ignoreName)}: ${reasonOf(error)}`);
+    throw new UsageError(`Cannot read ${join(shown, ignoreName)}: ${reasonOf(error, "read")}`);
   }
 };
 
@@ -272,7 +272,7 @@ export const contentOf = ({ path }: EngineFolder, file: EngineFile): Buffer => {
   try {
     bytes = readFile(join(path, file.path), archiveLimits.unpackedBytes);
   } catch (error) {
-    throw new UsageError(`Cannot read ${join(path, file.path)}: ${reasonOf(error)}`);
+    throw new UsageError(`Cannot read ${join(path, file.path)}: ${reasonOf(error, "read")}`);
   }
   if (bytes.length === file.bytes) return bytes;
   throw new UsageError(`${join(path, file.path)} changed while it was read`, "Try again when nothing writes there.");

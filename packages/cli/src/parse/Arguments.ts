@@ -159,7 +159,7 @@ export const valueOf = (flag: Flag, text: string | undefined): FlagValue => {
       if (ms !== undefined) return ms;
       throw new UsageError(
         `${name} must be a time such as 500ms, 30s, 5m or 1h30m, not ${quoted(text)}`,
-        parseDuration(`${text}s`) === undefined ? undefined : `Did you mean ${text}s?`,
+        (parseDuration(`${text}s`) ?? -1) < (flag.least ?? 0) ? undefined : `Did you mean ${text}s?`,
       );
     }
     case "url":
