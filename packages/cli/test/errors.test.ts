@@ -101,13 +101,14 @@ test("what fails where the link of an archive leads is not blamed on the base UR
       : void response.writeHead(401).end(),
   );
   let link = "";
+  let version = "0.1";
   await using server = await startServer((request, response) =>
     json(
       response,
       200,
       request.url?.includes("/download") === true
         ? { engineTag: "zipper@0.1", engineLink: link }
-        : { name: "zipper", version: "0.1", hash: Buffer.alloc(32).toString("base64") },
+        : { name: "zipper", version, hash: Buffer.alloc(32).toString("base64") },
     ),
   );
   for (link of [`${store.origin}/a`, `${store.origin}/moved`, "http://127.0.0.1:9/a"]) {
@@ -121,6 +122,10 @@ test("what fails where the link of an archive leads is not blamed on the base UR
   const env = { BYTENITE_BASE_URL: server.baseUrl, BYTENITE_TOKEN: "t", BYTENITE_WIRE_FORMAT: "json" };
   const { stderr } = await bne(home, ["pull", "zipper"], { env });
   expect(stderr).toMatch(/: the download link is neither https nor to this machine\n`bne doctor`/);
+  version = "../1";
+  const unnamed = await bne(home, ["pull", "zipper"], { env });
+  expect(unnamed.code).toBe(6);
+  expect(unnamed.stderr).toMatch(/: the engine has a name and a version that make no tag\n`bne raw GET PATH`/);
 });
 
 test("a request for this machine goes through no proxy of the environment, nor does its token", async () => {

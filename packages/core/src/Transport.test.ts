@@ -40,6 +40,7 @@ test.for<[answer: Response, method: string, problem: string | undefined]>([
   [redirect(302), "GET", undefined],
   [redirect(302, "http://b.example/"), "GET", "its target has another origin, http://b.example"],
   [redirect(302, "https://a.example/"), "GET", "its target has another origin, https://a.example"],
+  [redirect(302, "file:///etc/passwd"), "GET", "its target is a file: URL"],
   [redirect(302, "http://[/"), "GET", "its target is not a URL"],
   [Object.defineProperty(redirect(302), "type", { value: "opaqueredirect" }), "GET", "the runtime hides its target"],
 ])("a redirect (%#) of a request with the method %s: %s", async ([answer, method, problem]) => {

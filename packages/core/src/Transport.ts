@@ -91,6 +91,7 @@ const redirectTarget = (from: string, method: string, response: FetchResponse, r
   if (redirects >= maxRedirects) throw new RefusedRedirect(`more than ${maxRedirects} in a row`);
   if (!URL.canParse(location, from)) throw new RefusedRedirect("its target is not a URL");
   const target = new URL(location, from);
+  if (!/^https?:$/.test(target.protocol)) throw new RefusedRedirect(`its target is a ${target.protocol} URL`);
   target.username = "";
   target.password = "";
   if (target.origin !== new URL(from).origin)

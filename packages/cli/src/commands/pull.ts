@@ -66,7 +66,7 @@ const atLink = (error: unknown): unknown =>
 const isOfApi = ({ url, reason }: EngineError): boolean =>
   reason._tag === "InvalidArgument" ||
   /\/engines\/[^/?]+(?:\/download)?(?:\?|$)/.test(url) ||
-  ("problem" in reason && /download link|the engine has no SHA-256/.test(reason.problem));
+  ("problem" in reason && /download link|the engine has /.test(reason.problem));
 
 /** Names a failed download of a found engine as a missing archive. */
 const withoutArchive = (error: unknown, tag: string): unknown =>

@@ -59,6 +59,16 @@ test("an archive has its bytes, its length and its media type, where these are k
   expect(asked[1]).toBe("GET a.example/engines/zipper/download");
 });
 
+test.for([{ name: "../../evil" }, { version: "../1" }])(
+  "the answer %j, which names no tag, cannot be read",
+  async (named) => {
+    const { asked, outcome } = await downloaded([], { engine: named });
+    const problem = "the engine has a name and a version that make no tag";
+    expect(outcome).toMatchObject({ reason: { _tag: "Undecodable", problem } });
+    expect(asked).toEqual([engine]);
+  },
+);
+
 test.for<[status: number, again: boolean]>([
   [403, true],
   [404, true],

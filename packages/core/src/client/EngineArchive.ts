@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect";
 import type { EngineArchive } from "../ApiResponse.ts";
 import { announcedLength, readBody } from "../Body.ts";
 import { partsOfCall, type ClientParts } from "../ClientParts.ts";
+import { isPathTag } from "../Endpoint.ts";
 import { EngineError, type EngineErrorReason } from "../EngineError.ts";
 import type { EventSubject } from "../EngineEvent.ts";
 import { failureOf } from "../Failure.ts";
@@ -38,9 +39,10 @@ export const openArchive = (
     const fresh = partsOfCall(parts, { headers: { ...parts.settings.headers, "cache-control": "no-cache" } });
     return Effect.flatMap(callTag(fresh, "get", tag), ({ data: engine }) => {
       const expected = decodedHash(engine.hash);
-      const problem = "the engine has no SHA-256 to check its archive with";
-      if (expected === undefined) return Effect.fail(errorOf(fresh.baseUrl, { _tag: "Undecodable", problem }));
+      const useless = (problem: string) => Effect.fail(errorOf(fresh.baseUrl, { _tag: "Undecodable", problem }));
+      if (expected === undefined) return useless("the engine has no SHA-256 to check its archive with");
       const version = engine.version === "" ? tag : `${engine.name}@${engine.version}`;
+      if (!isPathTag(version)) return useless("the engine has a name and a version that make no tag");
       const link = Effect.map(callTag(fresh, "download", version, params), ({ data }) => data.engineLink);
       const opened = Effect.flatMap(link, (first) =>
         // It may have expired; a second one is not tried a third time.
