@@ -246,6 +246,14 @@ const rows: ReadonlyArray<Row> = [
   ],
   [
     "list",
+    { _tag: "Unreachable", problem: "tls", systemCode: "EPROTO" },
+    list,
+    {},
+    5,
+    "The TLS certificate or handshake of api.example is not acceptable (EPROTO)\nIf the server speaks no TLS, its address begins with http://; `bne doctor` looks at the way to it.\n",
+  ],
+  [
+    "list",
     { _tag: "Unreachable", problem: "tls" },
     list,
     {},

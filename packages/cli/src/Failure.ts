@@ -158,6 +158,8 @@ const hintFor = (error: EngineError, command: Command | undefined): string | und
     case "PermissionDenied":
       return "`bne auth status` shows which credentials are used.";
     case "Unreachable":
+      if (reason.systemCode === "EPROTO")
+        return "If the server speaks no TLS, its address begins with http://; `bne doctor` looks at the way to it.";
       return reason.problem === "dns" || reason.problem === "refused"
         ? "Point elsewhere with --base-url URL, BYTENITE_BASE_URL, or `bne profile set NAME --base-url URL`."
         : "`bne doctor` looks at the way to the server, its certificate included.";

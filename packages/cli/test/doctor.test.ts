@@ -1,3 +1,4 @@
+import { startServer } from "@bytenite-engines/test-kit/ports";
 import { expect, test } from "vitest";
 import { as, bne, makeHome } from "./Bne.ts";
 import { examined, of, withRegistry } from "./Doctor.ts";
@@ -110,6 +111,24 @@ test("a name that does not resolve, and a server that is not there, are reported
   });
   expect(nobody.code).toBe(7);
   expect(nobody.stdout).toMatch(/answer +failed +none: ECONNREFUSED/);
+});
+
+test("a base URL without its path, a redirect, and https to a port without TLS are said", async () => {
+  using home = makeHome();
+  await using server = await startServer((request, response) => {
+    const location = { location: "https://b.example/v1/dev/engines?secret" };
+    response.writeHead(request.url?.startsWith("/moved/") === true ? 302 : 404, location).end();
+  });
+  const { origin } = server;
+  for (const [base, said] of [
+    [origin, `answer +failed +404: does the base URL lack its path\\? It looks like ${origin}/v1/dev\n`],
+    [`${origin}/v1/dev`, "answer +failed +404\n"],
+    [`${origin}/moved`, "answer +failed +302: redirects to https://b.example/v1/dev; is that the server\\?"],
+    [origin.replace("http", "https"), "tls +failed +this port speaks no TLS; does its address begin with http://"],
+  ] as const) {
+    const { stdout } = await bne(home, ["doctor"], { env: { BYTENITE_BASE_URL: base, BYTENITE_TOKEN: "x" } });
+    expect(stdout).toMatch(new RegExp(said));
+  }
 });
 
 test("a skewed clock, wrong labels, a cache and hints are reported", () =>

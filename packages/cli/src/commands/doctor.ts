@@ -1,6 +1,7 @@
 // `bne doctor`: checks of connection, login and protocol.
 import { resolve } from "node:path";
 import type { ClientOptions } from "@bytenite-engines/core/promise";
+import { basePath } from "@bytenite-engines/core/wire";
 import { tokenOption, fetchOf } from "../client/Client.ts";
 import {
   checkCache,
@@ -73,7 +74,7 @@ const examined = async (invocation: Invocation, url: URL, report: Report): Promi
   }
   const plain = answers.filter(isAnswer);
   report(
-    accepted(first, key.found),
+    accepted(url, first, key.found),
     checkLatency(answers.slice(0, latencyRounds).filter(isAnswer)),
     ...(first.status === 200
       ? answers.slice(latencyRounds - 1).map(checkMediaType)
@@ -89,14 +90,25 @@ const examined = async (invocation: Invocation, url: URL, report: Report): Promi
   return schemaOf(invocation, url, key.found, report);
 };
 
-const accepted = (answer: PlainAnswer, key: Credentials | undefined): Check => {
+const accepted = (url: URL, answer: PlainAnswer, key: Credentials | undefined): Check => {
   const { status } = answer;
   if (status === 200) {
     const body = checkMediaType(answer);
     return body.state === "failed" ? { ...body, check: "answer" } : found("answer", "ok", "200 to a list");
   }
   const refused = key !== undefined && (status === 401 || status === 403);
-  return found("answer", "failed", `${status}${refused ? `: the ${key.kind} is not accepted` : ""}`);
+  const why = refused ? `the ${key.kind} is not accepted` : wrongAddress(url, answer);
+  return found("answer", "failed", `${status}${why === undefined ? "" : `: ${why}`}`);
+};
+
+/** What a status says of the base URL. */
+const wrongAddress = ({ href, origin }: URL, { status, headers }: PlainAnswer): string | undefined => {
+  if (status === 404 && !href.startsWith(origin + basePath))
+    return `does the base URL lack its path? It looks like ${origin}${basePath}`;
+  const location = headers.get("location") ?? "";
+  if (status < 300 || status >= 400 || !URL.canParse(location, href)) return undefined;
+  const { origin: target, pathname } = new URL(location, href);
+  return `redirects to ${target}${pathname.replace(/\/engines$/, "")}; is that the server? Then set --base-url to it`;
 };
 
 const schemaOf = async (

@@ -43,6 +43,8 @@ export const checkTls = async (url: URL, limitMs: number, signal: AbortSignal): 
   } catch (error) {
     if (signal.aborted) throw error;
     const { code, message } = error as { code?: string; message: string };
+    if (code === "ERR_SSL_WRONG_VERSION_NUMBER")
+      return found("tls", "failed", `this port speaks no TLS; does its address begin with http://? (${code})`);
     return found("tls", "failed", code === undefined ? message : `${message} (${code})`);
   }
 };
