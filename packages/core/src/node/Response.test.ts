@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { getEventListeners } from "node:events";
 import type * as http from "node:http";
 import type { Socket } from "node:net";
@@ -172,6 +173,31 @@ test.for(["gzip", "br", "zstd"] as const)("notices that a %s body was cut at its
   );
   expect((await reasonOf(clientOf(origin).get("zipper")))._tag).toBe("Undecodable");
 });
+
+// A decoder that goes on after its end keeps the process busy for ever.
+test.for(["gzip", "br", "zstd"] as const)(
+  "goes on after a %s body whose connection breaks off, or that is given up",
+  async (coding) => {
+    const compress = { gzip: gzipSync, br: brotliCompressSync, zstd: zstdCompressSync }[coding];
+    const small = compress("hello hello hello");
+    const large = compress(randomBytes(400_000));
+    const origin = await rawServer((socket, _count, asked) => {
+      const body = asked.startsWith("GET /small ") ? small : large;
+      socket.write(`HTTP/1.1 200 OK\r\ncontent-encoding: ${coding}\r\ncontent-length: ${body.length + 1}\r\n\r\n`);
+      if (body === small) socket.end(body);
+      else socket.write(body);
+    });
+    const fetch = madeFetch();
+    for (let count = 0; count < 20; count++) {
+      const cut = await fetch(`${origin}/small`, init());
+      await expect(cut.arrayBuffer()).rejects.toBeInstanceOf(Error);
+      const given = await fetch(`${origin}/large`, init());
+      const reader = given.body?.getReader();
+      await reader?.read();
+      await reader?.cancel();
+    }
+  },
+);
 
 test("stops at the limit of a body that unfolds to 64 MiB", async () => {
   const bomb = gzipSync(gzipSync(Buffer.alloc(64 * 1024 * 1024, " "), { level: 9 }));

@@ -41,7 +41,8 @@ const everyFrame = (decoder: Decoder): Decoder => {
     given += chunk.byteLength;
     const decodeRest: TransformCallback = (error) => {
       const left = given - decoder.bytesWritten;
-      if (error || left === 0) done(error);
+      // Who gives the body up destroys its decoder, which then decodes nothing more.
+      if (error || left === 0 || decoder.destroyed) done(error);
       else decode.call(decoder, chunk.subarray(-left), encoding, decodeRest);
     };
     decode.call(decoder, chunk, encoding, decodeRest);
