@@ -23,14 +23,14 @@ export const jwtExpiryMs = (token: string): number | undefined => {
 
 const loopbackV4 = /^127(?:\.(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}$/;
 
-/** Whether a host is 127.0.0.0/8, ::1 or localhost (RFC 6761, 6.3). A name that is not known to be loopback is not. */
+/** Whether a host is 127.0.0.0/8, also mapped to IPv6, ::1 or localhost (RFC 6761, 6.3). A name that is not known to be loopback is not. */
 export const isLoopback = (hostname: string): boolean =>
   hostname === "localhost" || loopbackV4.test(hostname) || isLoopbackV6(hostname.replace(/^\[(.*)\]$/, "$1"));
 
 const isLoopbackV6 = (address: string): boolean =>
   /^[0-9a-f:]*:[0-9a-f:]*$/i.test(address) &&
   URL.canParse(`http://[${address}]`) &&
-  new URL(`http://[${address}]`).hostname === "[::1]";
+  /^\[::(?:1|ffff:7f..:.*)\]$/.test(new URL(`http://[${address}]`).hostname);
 
 /** The id of a request: the given one where it has 1 to 128 letters, digits or any of `._:~-`, otherwise a new UUID. */
 export const requestIdFrom = (given: string | null): string =>
