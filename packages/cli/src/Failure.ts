@@ -99,7 +99,7 @@ const sentence = (error: EngineError): string => {
       return `${host} fails so often that nothing was sent${wait(reason.retryAfterMs)}`;
     case "Unreachable":
       return (
-        unreachable[reason.problem].replace("HOST", host) +
+        unreachable[reason.problem].replace("HOST", throughProxy(error, host)) +
         (reason.systemCode === undefined ? "" : ` (${reason.systemCode})`)
       );
     case "TimedOut":
@@ -133,6 +133,17 @@ const unreachable = {
   network: "HOST cannot be reached",
 } as const;
 
+/** What was not reached: the proxy, where its name does not resolve or nothing listens there; else the host, through it. */
+const throughProxy = (error: EngineError, host: string): string => {
+  const proxy = proxyOf(error);
+  const isOfProxy = "problem" in error.reason && ["dns", "refused"].includes(error.reason.problem);
+  return proxy === undefined || isOfProxy ? (proxy ?? host) : `${host} through ${proxy}`;
+};
+
+/** The proxy that a request which failed went through. */
+const proxyOf = ({ cause }: EngineError): string | undefined =>
+  (cause as { readonly proxy?: string } | undefined)?.proxy;
+
 const wait = (ms: number | undefined): string => (ms === undefined ? "" : `; it asks to wait ${sayDuration(ms)}`);
 
 const after = ({ attempts }: EngineError): string => (attempts > 1 ? `, after ${attempts} attempts` : "");
@@ -158,6 +169,8 @@ const hintFor = (error: EngineError, command: Command | undefined): string | und
     case "PermissionDenied":
       return "`bne auth status` shows which credentials are used.";
     case "Unreachable":
+      if (proxyOf(error) !== undefined)
+        return "That is the proxy which HTTP_PROXY or HTTPS_PROXY names; NO_PROXY lists hosts that need none.";
       if (reason.systemCode === "EPROTO")
         return "If the server speaks no TLS, its address begins with http://; `bne doctor` looks at the way to it.";
       return reason.problem === "dns" || reason.problem === "refused"

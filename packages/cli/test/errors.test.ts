@@ -138,6 +138,24 @@ test("a request for this machine goes through no proxy of the environment, nor d
   expect(proxy.requests).toHaveLength(0);
 });
 
+test("a proxy of the environment that does not listen is named", async () => {
+  for (const [base, tls] of [
+    ["http://a.test/v1/dev", "failed +plain HTTP"],
+    ["https://a.test/v1/dev", "unknown +not looked at: requests go through the proxy http://127.0.0.1:9\n"],
+  ] as const) {
+    const env = { BYTENITE_BASE_URL: base, BYTENITE_TOKEN: "t", HTTP_PROXY: "127.0.0.1:9", HTTPS_PROXY: "127.0.0.1:9" };
+    const { code, stderr } = await bne(home, ["list", "--attempts", "1"], { env });
+    expect({ code, stderr }).toEqual({
+      code: 5,
+      stderr:
+        "bne: Nothing listens at http://127.0.0.1:9 (ECONNREFUSED)\nThat is the proxy which HTTP_PROXY or HTTPS_PROXY names; NO_PROXY lists hosts that need none.\n",
+    });
+    const { stdout } = await bne(home, ["doctor"], { env });
+    expect(stdout).toMatch(new RegExp(`^name +proxy 127.0.0.1 .*\n^tls +${tls}`, "m"));
+    expect(stdout).toMatch(/^answer +failed +none: ECONNREFUSED, through the proxy http:\/\/127.0.0.1:9$/m);
+  }
+});
+
 test("a token that is not accepted is 4, and so is none", async () => {
   const refused = await bne(home, ["list"], { env: { ...as(registry, "alice"), BYTENITE_TOKEN: "wrong" } });
   expect(refused.code).toBe(4);

@@ -372,6 +372,15 @@ test.for(["localhost", "127.0.0.1", "127.9.8.7", "[::1]"])("a request for %s goe
     expect(await peerOf(url, { proxyEnv })).toEqual([expect.not.stringContaining("192") as unknown, 1]);
 });
 
+test("the proxy of a URL is named without its password", () => {
+  const fetch = madeFetch({ proxyEnv: { http_proxy: "http://u:p@192.0.2.1:3128" } });
+  expect(["http://a.test/b", "https://a.test/", "http://localhost/"].map((url) => fetch.proxyOf(url))).toEqual([
+    "http://192.0.2.1:3128",
+    undefined,
+    undefined,
+  ]);
+});
+
 test("a client asks through the proxy, for the server by its name", async () => {
   const asked: Array<string> = [];
   const HTTP_PROXY = await served((request, response) => {

@@ -36,6 +36,8 @@ export interface NodeFetchInit extends FetchInit {
 /** A `Fetch` that owns its connections. */
 export interface NodeFetch extends Fetch {
   (url: string, init?: NodeFetchInit): Promise<FetchResponse>;
+  /** The origin of the proxy that requests for a URL go through. */
+  proxyOf(url: string): string | undefined;
   /** Closes all connections. Requests under way fail, as do those that wait for a connection. */
   close(): void;
 }
@@ -75,7 +77,8 @@ export const nodeFetch = (options: NodeFetchOptions = {}): NodeFetch => {
     connections.close();
     connections = new Connections(settings);
   };
-  return Object.assign(fetch, { close, takesOnAbort: true });
+  const proxyOf = (url: string) => settings.proxyOf(new URL(url))?.url.origin;
+  return Object.assign(fetch, { close, proxyOf, takesOnAbort: true });
 };
 
 const optionNames: ReadonlyArray<keyof NodeFetchOptions> = ["idleTimeoutMs", "maxConnections", "tls", "proxyEnv"];

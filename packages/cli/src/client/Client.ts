@@ -94,6 +94,8 @@ export const fetchOf = (invocation: Invocation, fresh = false): Fetch => {
       // On one machine, packing costs more than it saves.
       headers: { ...(isLocal(url) ? { "accept-encoding": "identity" } : {}), ...(headers as Record<string, string>) },
       onBodySent: (sent, total) => invocation.notes.transfer(sent, total),
+    }).catch((cause: unknown) => {
+      throw cause instanceof Error ? Object.assign(cause, { proxy: sending.proxyOf(url) }) : cause;
     });
     invocation.notes.sawAge(Number(response.headers.get("age")) || 0);
     return response;

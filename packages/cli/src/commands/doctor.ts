@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import type { ClientOptions } from "@bytenite-engines/core/promise";
 import { basePath } from "@bytenite-engines/core/wire";
-import { tokenOption, fetchOf } from "../client/Client.ts";
+import { tokenOption, fetchOf, httpFetch } from "../client/Client.ts";
 import {
   checkCache,
   checkClock,
@@ -54,11 +54,14 @@ type Report = (...checks: ReadonlyArray<Check>) => void;
 /** Runs the checks in order; those that depend on a failed one are skipped. */
 const examined = async (invocation: Invocation, url: URL, report: Report): Promise<SchemaEvidence | undefined> => {
   const { signal, settings } = invocation;
-  const name = await checkName(url);
+  const proxy = httpFetch().proxyOf(url.href);
+  const name = await checkName(new URL(proxy ?? url), proxy !== undefined);
   const tls =
-    name.state === "ok"
-      ? await checkTls(url, Number(settings.of("deadline").value), signal)
-      : found("tls", "skipped", "there is no address");
+    proxy !== undefined && url.protocol === "https:"
+      ? found("tls", "unknown", `not looked at: requests go through the proxy ${proxy}`)
+      : name.state === "ok"
+        ? await checkTls(url, Number(settings.of("deadline").value), signal)
+        : found("tls", "skipped", "there is no address");
   report(name, tls);
   const key = await keyOf(invocation);
   const answers = name.state === "ok" ? await plainAnswers(invocation, url, key.token) : [];

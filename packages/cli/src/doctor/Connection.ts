@@ -5,7 +5,7 @@ import { connect, type PeerCertificate } from "node:tls";
 import { formatOf, jwtExpiryMs } from "@bytenite-engines/core/wire";
 import { failureOf } from "../Failure.ts";
 import type { Invocation } from "../Invocation.ts";
-import { accessToken, credentials, fetchOf } from "../client/Client.ts";
+import { accessToken, credentials, fetchOf, httpFetch } from "../client/Client.ts";
 import { isLocal, type Credentials } from "../config/Credentials.ts";
 import { relativeTime, sayDuration } from "../parse/Units.ts";
 import { found, type Check } from "./Check.ts";
@@ -14,17 +14,20 @@ import { found, type Check } from "./Check.ts";
 const leastCertificateDays = 7;
 const dayMs = 86_400_000;
 
-/** Whether the host of a URL has a name, and what it means. */
-export const checkName = async (url: URL): Promise<Check> => {
+/** Whether the host of a URL, or of the proxy for it, has a name, and what it means. */
+export const checkName = async (url: URL, isProxy = false): Promise<Check> => {
   const host = url.hostname.replaceAll(/^\[|\]$/g, "");
-  if (isIP(host) !== 0) return found("name", "ok", "an address, no name", host);
+  const subject = isProxy ? `proxy ${host}` : host;
+  if (isIP(host) !== 0) return found("name", "ok", "an address, no name", subject);
   try {
     const addresses = await lookup(host, { all: true });
-    return found("name", "ok", addresses.map(({ address }) => address).join(", "), host);
+    return found("name", "ok", addresses.map(({ address }) => address).join(", "), subject);
   } catch (error) {
     const { code } = error as { code?: string };
-    const hint = "point elsewhere with --base-url URL, BYTENITE_BASE_URL or `bne profile set NAME --base-url URL`";
-    return found("name", "failed", `does not resolve (${code ?? "unknown"}); ${hint}`, host);
+    const hint = isProxy
+      ? "HTTP_PROXY or HTTPS_PROXY names it as the proxy; NO_PROXY lists hosts that need none"
+      : "point elsewhere with --base-url URL, BYTENITE_BASE_URL or `bne profile set NAME --base-url URL`";
+    return found("name", "failed", `does not resolve (${code ?? "unknown"}); ${hint}`, subject);
   }
 };
 
@@ -141,7 +144,9 @@ export const plainAnswers = async (
     } catch (error) {
       if (signal.aborted) throw error;
       const { code, message } = error as { code?: string; message: string };
-      answers.push({ accept, problem: limit.aborted ? "none within the deadline" : `none: ${code ?? message}` });
+      const why = limit.aborted ? "none within the deadline" : `none: ${code ?? message}`;
+      const proxy = httpFetch().proxyOf(url.href);
+      answers.push({ accept, problem: proxy === undefined ? why : `${why}, through the proxy ${proxy}` });
       if (answers.length === 1) return answers;
     }
   }
