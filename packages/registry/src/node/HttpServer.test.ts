@@ -282,6 +282,13 @@ test("a stream is sent whole, as fast as its client reads", async () => {
   expect(await exchange(only.port, request("/", last).replace("GET", "HEAD"))).toMatch(/Content-Length: 196608\r\n/);
 });
 
+test("a stream with CONNECT behind it is sent whole", async () => {
+  const { stream } = streaming(300);
+  const { port } = await observedServer(answering({ stream }), { limits: { responseTimeoutMs: 1_000 } });
+  const answer = await exchange(port, `${request()}CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n`);
+  expect(answer.length - answer.indexOf("\r\n\r\n") - 4).toBe(300 * 65_536);
+});
+
 test("a stream whose client does not read, or has gone, is given up", async () => {
   const { state, stream } = streaming(10_000);
   const { port, count } = await observedServer(answering({ stream }), { limits: { responseTimeoutMs: 200 } });
@@ -779,6 +786,18 @@ test.for<[string, number, number, string]>([
     await timersAre(0);
   },
 );
+
+test("who has the answer before its body came, and leaves, has reached no limit", async () => {
+  const { port, reached, count } = await observedServer(ok, { limits: { anonymousTimeoutMs: 100 } });
+  stopTimers();
+  const { socket, got } = await connection(port);
+  socket.write(post("Content-Length: 100\r\n", "{"));
+  await until(() => got().startsWith("HTTP/1.1 200 "), true);
+  socket.destroy();
+  await until(() => count.disconnected, 1);
+  vi.advanceTimersByTime(100);
+  expect(reached).toEqual([]);
+});
 
 /** Reads a body as a stream. */
 const streamed =

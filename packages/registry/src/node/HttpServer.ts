@@ -97,6 +97,8 @@ export const startServer = async ({
     if (!socket.writable) socket.destroy();
     else if (current !== undefined && current.request !== incoming) {
       socket.pause();
+      // Node no longer tells the response after CONNECT.
+      socket.on("drain", () => current.response.emit("drain"));
       current.response.prependOnceListener("close", () => endConnection(socket));
     } else if (current?.request === incoming && current?.response.headersSent !== true) {
       refuseRaw(socket, refusal, observer);
@@ -212,7 +214,9 @@ const watchBody = (
     read = request.socket.bytesRead;
     if (isMoving) return;
     clearInterval(timer);
-    if (!request.complete) onRefused(Object.assign(new Error("request timeout"), { code: "ERR_HTTP_REQUEST_TIMEOUT" }));
+    // Node does not close a request that was answered before its body came.
+    if (request.complete || request.socket.destroyed) return;
+    onRefused(Object.assign(new Error("request timeout"), { code: "ERR_HTTP_REQUEST_TIMEOUT" }));
   }, timeoutMs).unref();
   request.once("close", () => clearInterval(timer));
 };
