@@ -1,8 +1,19 @@
 // Backups, restores and checks of a registry with archives.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterAll, expect, onTestFinished, test, vi } from "vitest";
+import { migrate } from "../src/api/Migrations.ts";
 import { makeSecretBox } from "../src/api/SecretBox.ts";
 import { addCredential, ensureUser } from "../src/manage/Accounts.ts";
 import { exportArchives } from "../src/manage/ArchiveTransfer.ts";
@@ -10,8 +21,10 @@ import { backUp, restore } from "../src/manage/Backup.ts";
 import { checkDatabase } from "../src/manage/Check.ts";
 import { change } from "../src/manage/Engines.ts";
 import { startRegistryServer } from "../src/node/Registry.ts";
+import { openSqlite } from "../src/node/SqliteFile.ts";
 import { archiveOf, hashOf } from "@bytenite-engines/test-kit/archives";
-import { send } from "./archives.ts";
+import { giveArchive, send } from "./archives.ts";
+import { run } from "./process.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "archive-backup-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -189,4 +202,45 @@ test("sample engines of a trial are real archives, and its users may publish", a
   }
   await registry.stop();
   expect(await checkDatabase(join(folder, "trial.sqlite"))).toEqual([]);
+});
+
+test("two backups into a directory at once both have their archives", async () => {
+  const [database, backups] = [join(folder, "twice.sqlite"), join(folder, "backups")];
+  mkdirSync(backups);
+  const file = openSqlite(database);
+  await migrate(file.port, 0);
+  const given = { user: "carol", name: "one", archive: Buffer.alloc(1_000), token: "" };
+  await giveArchive(file, `${database}.archives`, await makeSecretBox("k".repeat(40)), given);
+  file.close();
+  const [waiting, go, slow] = ["waiting", "go", "slow.mjs"].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  writeFileSync(
+    slow,
+    `import fs, { existsSync, writeFileSync } from "node:fs";
+    import { syncBuiltinESMExports } from "node:module";
+    import { setImmediate } from "node:timers/promises";
+    const { rename } = fs.promises;
+    fs.promises.rename = async (from, to) => {
+      if (to.endsWith(".sqlite")) {
+        writeFileSync(${JSON.stringify(waiting)}, "");
+        while (!existsSync(${JSON.stringify(go)})) await setImmediate();
+      }
+      return rename(from, to);
+    };
+    syncBuiltinESMExports();`,
+  );
+  const backup = (environment = {}) => run(["backup", backups, "--database", database], environment);
+  const first = backup({ NODE_OPTIONS: `--import=${pathToFileURL(slow).href}` });
+  await expect.poll(() => existsSync(waiting), { timeout: 10_000 }).toBe(true);
+  const second = await backup();
+  writeFileSync(go, "");
+  expect([(await first).code, second.code]).toEqual([0, 0]);
+  const names = readdirSync(backups).toSorted();
+  expect(names.map((name) => name.replace(/^engines-\w+/, ""))).toEqual(
+    [1, 2].flatMap(() => [".sqlite", ".sqlite.archives"]),
+  );
+  for (const name of [1, 3].map((index) => `${names[index]}`)) expect(readdirSync(join(backups, name))).toHaveLength(1);
 });

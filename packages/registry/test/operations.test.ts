@@ -1,10 +1,9 @@
 // What an operator relies on: drain, metrics, log, backups that are rotated.
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, utimesSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { get, place } from "./place.ts";
 import { run, serve } from "./process.ts";
@@ -117,23 +116,29 @@ test("backups into a directory are named by their time, and all but the newest a
     0,
     expect.stringMatching(/^backed up 0 engines of 1 user to \S+Z\.sqlite\n$/),
   ]);
-  // Left by backups that were killed; the last one is under way, and another one is whole.
+  // Left by backups that were killed; the second one may be under way, and another one is whole.
   const [killed, running, whole] = [1, 2, 3].map((day) => `engines-2020020${day}T000000000Z.sqlite`);
   for (const name of [killed, running, whole]) await mkdir(join(folder, `${name}.archives`));
-  for (const name of [`${killed}.archives/x`, `${killed}.partial-journal`, `${killed}.partial`, `${whole}`])
-    await writeFile(join(folder, name), "");
-  const work = new DatabaseSync(join(folder, `${running}.partial`));
-  work.exec("BEGIN EXCLUSIVE");
+  const ends = [".archives/x", ".partial-journal", ".partial", ".partial-lock"];
+  const left = [killed, running].flatMap((name) => ends.map((end) => `${name}${end}`));
+  for (const name of [...left, `${whole}`]) await writeFile(join(folder, name), "");
+  const begun = (name: string | undefined, hoursAgo: number): void => {
+    const at = Date.now() / 1_000 - hoursAgo * 3_600;
+    utimesSync(join(folder, `${name}.partial-lock`), at, at);
+  };
+  begun(killed, 12);
+  begun(running, 11.9);
   const unfinished = (): ReadonlyArray<string> => readdirSync(folder).filter((name) => /2020020|partial/.test(name));
   expect((await run(["backup", folder, ...database])).code).toBe(0);
   expect(unfinished()).toEqual([
     `${running}.archives`,
     `${running}.partial`,
     `${running}.partial-journal`,
+    `${running}.partial-lock`,
     whole,
     `${whole}.archives`,
   ]);
-  work.close();
+  begun(running, 12);
   const second = await run(["backup", folder, "--keep", "2", ...database]);
   expect(unfinished()).toEqual([]);
   expect([second.code, second.stdout]).toEqual([

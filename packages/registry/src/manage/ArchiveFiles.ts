@@ -15,8 +15,8 @@ import type { SqliteFile } from "../node/SqliteFile.ts";
 /** The folder of archives of a database, or of a backup. */
 export const archivesOf = (database: string): string => `${database}.archives`;
 
-/** Milliseconds after which a backup that was killed no longer protects archives from the sweep. */
-const holdMs = 12 * 60 * 60_000;
+/** Milliseconds after which a backup that was killed no longer protects archives from the sweep, nor its own files from the next. */
+export const holdMs = 12 * 60 * 60_000;
 
 const hasArchives = "SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = 'archives'";
 

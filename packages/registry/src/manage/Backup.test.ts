@@ -1,5 +1,6 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readlinkSync, statSync } from "node:fs";
-import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -107,7 +108,25 @@ test("while a backup is made nobody else takes its file for one that was left, n
   });
   onTestFinished(() => void vi.restoreAllMocks());
   await backUp(file.database, path);
-  expect(others).toEqual([true, `BackupError: another process is making the backup ${path}`]);
+  expect(others).toEqual([
+    true,
+    `BackupError: another process is making the backup ${path}; if it was killed, remove ${path}.partial-lock`,
+  ]);
+});
+
+test.for([
+  ["of this process, from before it began", () => process.pid, 1, true],
+  ["of a process that is gone", () => spawnSync("true").pid, 0, true],
+  ["of one that is there", () => process.ppid, 0, false],
+  ["of one that is there, from twelve hours ago", () => process.ppid, 12, true],
+] as const)("whether a backup with the lock %s is made", async ([, pid, hoursAgo, isMade]) => {
+  const path = join(directory, "again.sqlite");
+  await writeFile(`${path}.partial-lock`, String(pid()));
+  const at = Date.now() / 1_000 - hoursAgo * 3_600;
+  await utimes(`${path}.partial-lock`, at, at);
+  const made = backUp(file.database, path).then(() => "made", String);
+  expect(await made).toMatch(isMade ? /^made$/ : /another process is making the backup .*; if it was killed, remove /);
+  await rm(`${path}.partial-lock`, { force: true });
 });
 
 test("archives are held for twelve hours while they are copied", async () => {

@@ -1,6 +1,6 @@
 // Backup of a database in use, and its restore.
-import { existsSync } from "node:fs";
-import { access, constants, rename, rm, stat } from "node:fs/promises";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { access, constants, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { backup, type DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
@@ -13,13 +13,12 @@ import {
   createPrivate,
   isCorrupt,
   isDiskFull,
-  isLocked,
   openSqlite,
   primaryCodeOf,
   type Run,
   type SqliteFile,
 } from "../node/SqliteFile.ts";
-import { archivesOf, copyArchives, firstOf, holdArchives, removeOthers } from "./ArchiveFiles.ts";
+import { archivesOf, copyArchives, firstOf, holdArchives, holdMs, removeOthers } from "./ArchiveFiles.ts";
 import { countProblems, schemaProblems, soundLine } from "./Check.ts";
 import { databaseOf, SqlDumpError } from "./SqlDump.ts";
 import { hasScopes, laterColumns, listCredentials, noteChange, type ListedCredential } from "./Accounts.ts";
@@ -65,18 +64,25 @@ export const backUp = async (
   await access(dirname(path), constants.W_OK).catch(() => {
     throw new BackupError(`${path} cannot be written: does its directory exist, and may this user write there?`);
   });
-  const partial = partialOf(path);
-  if (isLocked(partial)) throw new BackupError(`another process is making the backup ${path}`);
-  await removePartial(path);
+  const [partial, lock] = [partialOf(path), lockOf(path)];
+  if (!isUnderWay(path)) await rm(lock, { force: true });
+  try {
+    await writeFile(lock, String(process.pid), { flag: "wx", mode: 0o600 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") {
+      throw new BackupError(`another process is making the backup ${path}; if it was killed, remove ${lock}`);
+    }
+    await rm(lock, { force: true });
+    throw namingFullDisk(error, path);
+  }
   const release = holdArchives(database);
   try {
+    await removePartial(path);
     createPrivate(partial);
     await backup(database, partial, { rate: pagesPerStep });
     const copy = openSqlite(partial, { selfContained: true });
     let summary: BackupSummary;
     try {
-      // Tells others that somebody works on it.
-      copy.database.exec("BEGIN EXCLUSIVE");
       summary = contentsOf(copy, partial);
       const problems = await copyArchives(copy, { folder: archives, box }, archivesOf(path), async () => {
         await synced(partial);
@@ -96,21 +102,43 @@ export const backUp = async (
   } finally {
     release();
     await removePartial(path);
+    await rm(lock, { force: true });
   }
 };
 
 /** The name of a backup that is not complete. */
 const partialOf = (path: string): string => `${path}.partial`;
 
-const removePartial = async (path: string): Promise<void> => {
-  for (const end of ["-wal", "-shm", "-journal", ""]) await rm(partialOf(path) + end, { force: true });
+/** The file that is there while a backup is made: the id of the process. */
+const lockOf = (path: string): string => `${path}.partial-lock`;
+
+/** Whether a backup is made, or was killed and its archives are still held. */
+const isHeld = (path: string): boolean =>
+  Date.now() - (statSync(lockOf(path), { throwIfNoEntry: false })?.mtimeMs ?? 0) < holdMs;
+
+/** Whether the process that makes a backup is there, as far as can be seen. */
+const isUnderWay = (path: string): boolean => {
+  if (!isHeld(path)) return false;
+  try {
+    const pid = Number(readFileSync(lockOf(path), "utf8"));
+    // The first process of a container always has the same id.
+    if (pid === process.pid) return statSync(lockOf(path)).mtimeMs >= performance.timeOrigin;
+    return process.kill(pid, 0);
+  } catch (error) {
+    return !["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "");
+  }
 };
 
-/** Removes what a backup that was killed has left, unless a process works on it. */
+const removePartial = async (path: string): Promise<void> => {
+  for (const end of ["", "-wal", "-shm", "-journal"]) await rm(partialOf(path) + end, { force: true });
+};
+
+/** Removes what a backup that was killed has left; its maker, if there is one after all, fails without `.partial`. */
 export const removeUnfinished = async (path: string): Promise<void> => {
-  if (isLocked(partialOf(path))) return;
-  if (existsSync(partialOf(path)) && !existsSync(path)) await rm(archivesOf(path), { recursive: true, force: true });
+  if (isHeld(path)) return;
   await removePartial(path);
+  if (!existsSync(path)) await rm(archivesOf(path), { recursive: true, force: true });
+  await rm(lockOf(path), { force: true });
 };
 
 /** SQLite's own error would read as if the database's disk were full. */

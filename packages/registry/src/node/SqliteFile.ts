@@ -24,21 +24,6 @@ export const isCorrupt = (error: unknown): boolean => primaryCodeOf(error) === 1
 export const isDiskFull = (error: unknown): boolean =>
   primaryCodeOf(error) === 13 || ["ENOSPC", "EDQUOT"].includes((error as NodeJS.ErrnoException).code ?? "");
 
-/** Whether a process has locked a database for itself alone. */
-export const isLocked = (path: string): boolean => {
-  if (!existsSync(path)) return false;
-  let database: DatabaseSync | undefined;
-  try {
-    database = new DatabaseSync(path, { timeout: 0 });
-    database.exec("BEGIN EXCLUSIVE");
-    return false;
-  } catch (error) {
-    return primaryCodeOf(error) === busyCode;
-  } finally {
-    database?.close();
-  }
-};
-
 /** Page cache of one connection, in KiB. */
 const cacheKib = 64 * 1_024;
 
