@@ -95,11 +95,10 @@ test.each([
 });
 
 test("what fails where the link of an archive leads is not blamed on the base URL or the login", async () => {
-  await using store = await startServer((request, response) =>
-    request.url === "/moved"
-      ? void response.writeHead(302, { location: "http://localhost:1/a" }).end()
-      : void response.writeHead(401).end(),
-  );
+  await using store = await startServer((request, response) => {
+    const status = Number(request.url?.slice(1));
+    response.writeHead(status, status === 302 ? { location: "http://localhost:1/a" } : {}).end();
+  });
   let link = "";
   let version = "0.1";
   await using server = await startServer((request, response) =>
@@ -111,7 +110,8 @@ test("what fails where the link of an archive leads is not blamed on the base UR
         : { name: "zipper", version, hash: Buffer.alloc(32).toString("base64") },
     ),
   );
-  for (link of [`${store.origin}/a`, `${store.origin}/moved`, "http://127.0.0.1:9/a"]) {
+  // 200 without the bytes of the hash.
+  for (link of [...[200, 302, 401, 404].map((status) => `${store.origin}/${status}`), "http://127.0.0.1:9/a"]) {
     const env = { BYTENITE_BASE_URL: server.baseUrl, BYTENITE_TOKEN: "t", BYTENITE_WIRE_FORMAT: "json" };
     const { stderr } = await bne(home, ["pull", "zipper", "--attempts", "1"], { env });
     const hint = "The link of the server leads there: try again later, or ask who runs the server.\n";

@@ -373,7 +373,7 @@ test.skipIf(!isRoot || process.platform !== "linux")(
     writeFileSync(join(home.path, "mine", "manifest.json"), '{"name":"mine","version":"0.1","type":"assembler"}');
     for (const name of ["main.py", "secret"]) writeFileSync(join(app, name), "");
     writeFileSync(Buffer.concat([Buffer.from(`${app}/`), Buffer.from([0xff])]), "");
-    for (const name of ["secret", "closed"]) chmodSync(join(app, name), 0);
+    for (const name of ["secret", "closed", "../manifest.json"]) chmodSync(join(app, name), 0);
     chmodSync(home.path, 0o755);
     const { status, stdout } = spawnSync(
       process.execPath,
@@ -387,6 +387,7 @@ test.skipIf(!isRoot || process.platform !== "linux")(
         "error,app/closed,cannot be read: you may not",
         "error,app/secret,cannot be read: you may not",
         "error,app/\ufffd,has a name that is not UTF-8; rename it",
+        "error,manifest.json,cannot be read: you may not",
         "",
       ].join("\n"),
     });

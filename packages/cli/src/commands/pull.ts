@@ -58,7 +58,7 @@ const isOfGit = (path: string): boolean => path.split("/").some((part) => part.t
 
 /** Says of an error where the archive is that no setting of the user helps: a link gets no token, and leads where the server says. */
 const atLink = (error: unknown): unknown =>
-  isEngineError(error) && error.status !== 404 && !isOfApi(error)
+  isEngineError(error) && !isOfApi(error)
     ? new HintedError(error, "The link of the server leads there: try again later, or ask who runs the server.")
     : error;
 
