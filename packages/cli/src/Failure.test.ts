@@ -246,6 +246,14 @@ const rows: ReadonlyArray<Row> = [
   ],
   [
     "list",
+    { _tag: "Unreachable", problem: "reset" },
+    list,
+    { cause: { proxy: "http://p.example:3128" } },
+    5,
+    "The connection to api.example through http://p.example:3128 broke\nThat is the proxy which HTTP_PROXY or HTTPS_PROXY names; NO_PROXY lists hosts that need none.\n",
+  ],
+  [
+    "list",
     { _tag: "Unreachable", problem: "tls", systemCode: "EPROTO" },
     list,
     {},
