@@ -335,6 +335,20 @@ test.for([
   expect(sockets.size).toBe(count);
 });
 
+test("with maxConnections 1 POSTs whose kept connection ends take one connection together", async () => {
+  const origin = await served((_, response) => void response.end());
+  const sockets = clientSockets();
+  const fetch = madeFetch({ maxConnections: 1 });
+  const send = async (method: string) =>
+    (await fetch(origin, init(method === "POST" ? { method, body: "x" } : {}))).arrayBuffer();
+  await send("GET");
+  const posts = [send("POST"), send("POST")];
+  // It has closed before the first may take it.
+  sockets[0]?.destroy();
+  await Promise.all(posts);
+  expect(sockets).toHaveLength(2);
+});
+
 test("close ends a request on a kept connection, sends nothing again, and leaves the fetch usable", async () => {
   const asked: Array<string> = [];
   const second = Promise.withResolvers<void>();

@@ -192,7 +192,7 @@ export class Connections {
     const takeOrOpen = (): void => {
       if (socket.writable) this.#take(claim, connection);
       else if (this.isClosed) fail(claim);
-      else this.#open(claim);
+      else this.#serve(claim, false);
     };
     setImmediate(() => setImmediate(takeOrOpen));
   }
