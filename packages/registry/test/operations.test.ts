@@ -1,7 +1,7 @@
 // What an operator relies on: drain, metrics, log, backups that are rotated.
 import { once } from "node:events";
 import { readdirSync, readFileSync, utimesSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rmdir, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -139,12 +139,21 @@ test("backups into a directory are named by their time, and all but the newest a
     `${whole}.archives`,
   ]);
   begun(running, 12);
+  // What cannot be removed prevents no backup.
+  const odd = join(folder, "engines-20200204T000000000Z.sqlite");
+  await mkdir(`${odd}.partial`);
+  const beside = await run(["backup", folder, ...database]);
+  expect([beside.code, beside.stderr]).toEqual([
+    0,
+    expect.stringMatching(`^what is left of the backup ${odd} cannot be removed: .*EISDIR`),
+  ]);
+  await rmdir(`${odd}.partial`);
   const second = await run(["backup", folder, "--keep", "2", ...database]);
   expect(unfinished()).toEqual([]);
   expect([second.code, second.stdout]).toEqual([
     0,
     expect.stringMatching(
-      /^backed up .*\n(?:removed \S+-202001\d\dT\d+Z\.sqlite\n){2}removed \S+-20200203T\d+Z\.sqlite\nremoved \S+\n$/,
+      /^backed up .*\n(?:removed \S+-202001\d\dT\d+Z\.sqlite\n){2}removed \S+-20200203T\d+Z\.sqlite\n(?:removed \S+\n){2}$/,
     ),
   ]);
   const kept = readdirSync(folder).toSorted();

@@ -19,7 +19,7 @@ export const backup = async (args: ReadonlyArray<string>, output: CommandOutput)
   if (keep !== undefined && !isDirectory) throw new UsageError("--keep goes with a directory that exists");
   const path = isDirectory ? join(given, datedName(new Date())) : given;
   return withDatabase(flags, "copy", async (file, box) => {
-    if (isDirectory) await removeAllUnfinished(given);
+    if (isDirectory) await removeAllUnfinished(given, output);
     const { users, engines } = await backUp(file.database, path, archivesPath(flags), box);
     if (box === undefined) noteUnread(sealedArchives(file));
     await output.done(`backed up ${counted(engines, "engine")} of ${counted(users, "user")} to ${path}`);
@@ -49,11 +49,15 @@ const dated = /^engines-\d{8}T\d{9}Z\.sqlite$/;
 
 const datedName = (at: Date): string => `engines-${at.toISOString().replaceAll(/[-:.]/g, "")}.sqlite`;
 
-const removeAllUnfinished = async (directory: string): Promise<void> => {
+const removeAllUnfinished = async (directory: string, output: CommandOutput): Promise<void> => {
   const names = (await readdir(directory))
     .map((name) => name.replace(/\.partial(?:-\w+)?$/, ""))
     .filter((name) => dated.test(name));
-  for (const name of new Set(names)) await removeUnfinished(join(directory, name));
+  for (const path of new Set(names.map((name) => join(directory, name)))) {
+    await removeUnfinished(path).catch((error: Error) =>
+      output.note(`what is left of the backup ${path} cannot be removed: ${error.message}`),
+    );
+  }
 };
 
 /** Removes all dated backups of a directory but the newest. Gives their paths. */
