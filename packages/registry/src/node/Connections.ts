@@ -52,6 +52,8 @@ export interface Connections {
   /** Adds a new connection, closing it or another one at a limit. */
   readonly add: (socket: Socket) => void;
   readonly of: (socket: Socket) => Connection | undefined;
+  /** Ends all at once. */
+  readonly destroyAll: () => void;
 }
 
 /** Whether an address is in a list of addresses and networks. Throws TypeError for an entry that is neither. */
@@ -195,6 +197,9 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
 
   return {
     of: (socket) => open.get(socket),
+    destroyAll: () => {
+      for (const socket of open.keys()) socket.destroy();
+    },
     add: (socket) => {
       turns.arrived();
       const address = countedAddress(socket.remoteAddress);

@@ -53,18 +53,23 @@ test("who waits for a handler that never comes is hung up on, and does not keep 
   expect(await answer).toBe("");
 });
 
-test("what is under way when the drain time is over is cut off", async () => {
-  const server = await startServer({ host: "127.0.0.1", port: 0, limits: { ...limits, drainMs: 1 } });
-  const taken = Promise.withResolvers<void>();
-  server.answerWith(() => {
-    taken.resolve();
-    return new Promise(() => {});
-  });
-  const { answer } = await sent(server.port, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-  await taken.promise;
-  await server.stop();
-  expect(await answer).toBe("");
-});
+const connectBehind = "CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n";
+
+test.for(["", connectBehind])(
+  "what is under way with %j behind it when the drain time is over is cut off",
+  async (behind) => {
+    const server = await startServer({ host: "127.0.0.1", port: 0, limits: { ...limits, drainMs: 1 } });
+    const taken = Promise.withResolvers<void>();
+    server.answerWith(() => {
+      taken.resolve();
+      return new Promise(() => {});
+    });
+    const { answer } = await sent(server.port, `GET / HTTP/1.1\r\nHost: x\r\n\r\n${behind}`);
+    await taken.promise;
+    await server.stop();
+    expect(await answer).toBe("");
+  },
+);
 
 test("what is under way when the server stops is answered within the drain time", async () => {
   const server = await listening();
@@ -285,7 +290,7 @@ test("a stream is sent whole, as fast as its client reads", async () => {
 test("a stream with CONNECT behind it is sent whole", async () => {
   const { stream } = streaming(300);
   const { port } = await observedServer(answering({ stream }), { limits: { responseTimeoutMs: 1_000 } });
-  const answer = await exchange(port, `${request()}CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n`);
+  const answer = await exchange(port, request() + connectBehind);
   expect(answer.length - answer.indexOf("\r\n\r\n") - 4).toBe(300 * 65_536);
 });
 
