@@ -100,7 +100,7 @@ test("every exit code of bne has a row with its meaning and the reasons that lea
 test("the proxy refuses with the messages of the page", () => {
   const answered = textsAfter(
     sources("apps/worker/src/*.ts").filter((file) => !file.endsWith("Log.ts")),
-    /(?:message:\s+|badRequest\(\s*|refusal\(\s*\d+,\s*"[A-Z_]+",\s*|tooManyRequests = )/,
+    /(?:message:\s+|(?:badRequest|unauthenticated)\(\s*|refusal\(\s*\d+,\s*"[A-Z_]+",\s*|tooManyRequests = )/,
   );
   const purges = textsAfter(
     ["apps/worker/src/Purge.ts"],
