@@ -1,4 +1,4 @@
-// Newer databases, overload, internal errors, a failing bucket, wrong credentials from one address.
+// Newer databases, overload, internal errors, a failing bucket, wrong credentials.
 import { env } from "cloudflare:workers";
 import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { EngineMessageSchema } from "@bytenite-engines/proto";
