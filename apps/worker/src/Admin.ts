@@ -7,11 +7,12 @@ import { base64url, ownersOf, tokenOf, utf8 } from "./Identity.ts";
 import type { Isolate } from "./Isolate.ts";
 import { parsePurge, purgeForms, wrongParameter } from "./Purge.ts";
 import { badRequest, parseRequest, refusal, refuse, unauthenticated, unknownPath, wrongMethod } from "./Request.ts";
+import type { RequestContext } from "./Request.ts";
 import { nobody } from "./Store.ts";
 
 export const adminPrefix = "/-/";
 
-export const answerAdmin = async (request: Request, path: string, isolate: Isolate): Promise<Response> => {
+export const answerAdmin = async (request: Request, path: string, isolate: Isolate, context: RequestContext) => {
   const { method, headers } = request;
   const [name = "", ...rest] = path.slice(adminPrefix.length).split("?");
   if (name === "health") {
@@ -25,7 +26,7 @@ export const answerAdmin = async (request: Request, path: string, isolate: Isola
   if (!(await isSecret(headers.get("authorization"), adminSecrets))) return refuse(notSecret, null);
   const allowed = name === "purge" ? "POST" : "GET";
   if (method !== allowed) return refuse(wrongMethod(method, allowed), null);
-  return answer(isolate, new URLSearchParams(rest.join("?")), request);
+  return answer(isolate, new URLSearchParams(rest.join("?")), request, context);
 };
 
 const noSuchName = refusal(404, "NOT_FOUND", "no such path; there are /-/health, /-/metrics, /-/explain and /-/purge");
@@ -102,7 +103,7 @@ const rules: Readonly<Record<string, readonly [rule: string, section: string]>> 
 };
 
 /** Why a request would hit or miss here: Accept and Cache-Control are this one's, X-Explain-Authorization is its token. */
-const explain = async (isolate: Isolate, parameters: URLSearchParams, request: Request): Promise<Response> => {
+const explain = async (isolate: Isolate, parameters: URLSearchParams, request: Request, context: RequestContext) => {
   const { admission, config, now, store } = isolate;
   const wrong = wrongParameter(parameters, ["path"], "path=...");
   if (wrong !== undefined) return invalid(wrong);
@@ -114,10 +115,8 @@ const explain = async (isolate: Isolate, parameters: URLSearchParams, request: R
   if (authorization !== null) headers.set("authorization", authorization);
   const parsed = parseRequest("GET", headers, path, config);
   if ("status" in parsed) return json({ refused: { status: parsed.status, message: parsed.message } });
-  const reader = await look(parsed, isolate, { waitUntil: () => {}, isGone: () => false });
-  const plan = decide(reader);
-  const { decision, selected, applicant } = plan;
-  const { owner } = reader;
+  const plan = decide(await look(parsed, isolate, context));
+  const { decision, selected, applicant, owner } = plan;
   const action = isServedAfterFailure(plan) ? "stale-if-error" : decision.action;
   const because = "forward" in decision.outcome ? decision.outcome.forward : null;
   const purged = selected === undefined ? null : (store.purgeOf(selected) ?? null);

@@ -23,11 +23,11 @@ import { isOutage, proxyStatusOf, unavailable, type UpstreamAnswer, type Upstrea
 /** Answers any request; synchronously on a hit in memory. */
 export const handle = (request: Request, isolate: Isolate, runtime: Pick<RequestContext, "waitUntil">) => {
   const target = targetOf(request.url);
-  if (target.startsWith(adminPrefix)) return answerAdmin(request, target, isolate);
+  const context = { waitUntil: runtime.waitUntil.bind(runtime), isGone: () => request.signal.aborted };
+  if (target.startsWith(adminPrefix)) return answerAdmin(request, target, isolate, context);
   const { method, headers } = request;
   const { allowedOrigins, forwardedPaths } = isolate.config;
   const startedAtMs = isolate.now();
-  const context = { waitUntil: runtime.waitUntil.bind(runtime), isGone: () => request.signal.aborted };
   const finished = (outcome: RequestOutcome): Response =>
     finish(outcome, { request, method, headers, target, startedAtMs }, isolate);
   if (method === "OPTIONS") {

@@ -1,6 +1,7 @@
 // Purges, explanations and secrets of operators.
 import { expect, test } from "vitest";
-import { adminSecret, cacheResult, edgeOrigin, type Edge } from "./edge.ts";
+import { handle } from "../src/Flow.ts";
+import { adminSecret, cacheResult, edgeOrigin, startEdge, type Edge } from "./edge.ts";
 import { failing, json, refused, stageProxy } from "./stage.ts";
 
 const stage = stageProxy();
@@ -225,6 +226,16 @@ const explain = async (path: string): Promise<Explained> => {
   const headers = { "x-explain-authorization": "alice", ...json };
   return (await admin(`explain?path=${encodeURIComponent(`/v1/dev${path}`)}`, { headers })).json();
 };
+
+test("the log of purges that an explanation reads is read to its end, also where the answer comes before it", async () => {
+  const log = { append: async () => 1, since: async () => ({ purges: [], last: 0 }) };
+  const { isolate } = startEdge(stage.upstream, stage.clock, await stage.store(), {}, { purgeLog: () => log });
+  const headers = { authorization: `Bearer ${adminSecret}`, "x-explain-authorization": "alice", ...json };
+  const left: Array<Promise<unknown>> = [];
+  const request = new Request(`${edgeOrigin}/-/explain?path=/v1/dev/engines/zipper`, { headers });
+  expect((await handle(request, isolate, { waitUntil: (work) => void left.push(work) })).status).toBe(200);
+  expect(left).toHaveLength(1);
+});
 
 test("an explanation says why a request hits or misses, with rule and section, and asks nobody", async () => {
   expect((await explain("/engines/zipper")).decision).toMatchObject({ action: "forward", section: "RFC 9111, 4" });

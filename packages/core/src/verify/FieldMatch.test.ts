@@ -32,7 +32,7 @@ const carries = (
 type Init = MessageInitShape<typeof EverythingSchema>;
 const sent = (init: Init): Uint8Array => toBinary(EverythingSchema, create(EverythingSchema, init));
 
-test("a number of more than ten bytes is no value of a field", () => {
+test("a varint of more than ten bytes is not a value", () => {
   const bytes = new Uint8Array([0x20, ...new Uint8Array(10).fill(0x80), 0x01]);
   expect(carries(EverythingSchema, "int32", bytes, 0)).toBe(false);
 });
