@@ -1,12 +1,26 @@
 // Locks between processes that change the same file.
-import { closeSync, fstatSync, lstatSync, openSync, unlinkSync, type Stats } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  unlinkSync,
+  writeSync,
+  type Stats,
+} from "node:fs";
+import { hostname } from "node:os";
 import { setTimeout } from "node:timers/promises";
 
-/** A lock that stays the same for so long is of a process that was killed or stopped: a change takes milliseconds. */
+/** A lock that stays the same for so long is of a process that was stopped, or killed elsewhere: a change takes milliseconds. */
 const staleMs = 5_000;
 
 /** Shortest time between two attempts, in milliseconds. */
 const pollMs = 5;
+
+/** Most bytes of what a lock says: a number, and the name of a host. */
+const maxHolderBytes = 300;
 
 /** A lock that this process has taken. */
 export interface FileLock {
@@ -15,7 +29,7 @@ export interface FileLock {
   readonly release: () => void;
 }
 
-/** Takes the lock of a file, `PATH.lock`, when it is free or stale. Rejects with system errors. */
+/** Takes the lock of a file, `PATH.lock`, when it is free, stale, or of a process that has ended. Rejects with system errors. */
 export const lockFile = async (path: string): Promise<FileLock> => {
   const lock = `${path}.lock`;
   let [seen, sinceMs]: [string | undefined, number] = [undefined, 0];
@@ -25,7 +39,9 @@ export const lockFile = async (path: string): Promise<FileLock> => {
     if (own !== undefined) return { isHeld, release: () => void (isHeld() && remove(lock)) };
     const found = identityIn(lock);
     if (found !== seen) [seen, sinceMs] = [found, performance.now()];
-    else if (performance.now() - sinceMs > staleMs) remove(lock);
+    const isStale = performance.now() - sinceMs > staleMs || isLeft(lock);
+    // Another process that found the same may have taken it meanwhile.
+    if (isStale && identityIn(lock) === found) remove(lock);
     await setTimeout(pollMs * (1 + Math.random()));
   }
 };
@@ -39,9 +55,34 @@ const make = (lock: string): string | undefined => {
     throw error;
   }
   try {
+    writeSync(descriptor, holder(process.pid));
     return identityOf(fstatSync(descriptor));
+  } catch (error) {
+    remove(lock);
+    throw error;
   } finally {
     closeSync(descriptor);
+  }
+};
+
+/** What a lock says of its process. */
+const holder = (pid: number): string => `${pid} ${hostname()}`;
+
+/** Whether the process of a lock was on this host and is no more. */
+const isLeft = (lock: string): boolean => {
+  let descriptor: number | undefined;
+  try {
+    // Not blocked by a FIFO in its place.
+    descriptor = openSync(lock, constants.O_RDONLY | constants.O_NONBLOCK);
+    const bytes = Buffer.alloc(maxHolderBytes);
+    const text = bytes.toString("utf8", 0, readSync(descriptor, bytes));
+    const pid = Number.parseInt(text, 10);
+    if (text === holder(pid)) process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as { code?: string }).code === "ESRCH";
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
   }
 };
 

@@ -200,6 +200,34 @@ test("a change whose lock another process took for a stale one is made again, of
   expect(readdirSync(root)).toEqual([]);
 });
 
+test("the change of a killed process is none, and the next one waits for it no time, and removes what it left", async () => {
+  const root = makeFolder();
+  const path = join(root, "file");
+  writeOwn(path, "a");
+  const module = new URL("./Files.ts", import.meta.url).href;
+  const script = `
+    const { beginAtomically, rewrite } = await import(${JSON.stringify(module)});
+    await rewrite(${JSON.stringify(path)}, "secret", async () => {
+      if (!process.argv[1]) return process.argv[1] = "its lock is taken";
+      beginAtomically(${JSON.stringify(path)}, 0o600, false).write("secret");
+      process.kill(process.pid, "SIGKILL");
+    });
+  `;
+  spawnSync(process.execPath, ["--input-type=module", "--eval", script, ""]);
+  const left = readdirSync(root);
+  expect(left).toEqual(["file", expect.stringMatching(/^file\.\d+\.[^/]+\.tmp$/), "file.lock"]);
+  const others = ["file.old.tmp", "file.1.2.tmp.txt", "file2.1.2.tmp"];
+  for (const each of others) writeFileSync(join(root, each), "");
+  const startMs = performance.now();
+  await rewrite(path, "secret", async () => "b");
+  expect(performance.now() - startMs).toBeLessThan(4_000);
+  expect([readFileSync(path, "utf8"), readdirSync(root)]).toEqual(["b", ["file", ...others].toSorted()]);
+  // Also where nothing is to change, as with a login that never was.
+  writeFileSync(join(root, left[1] ?? ""), "secret");
+  await rewrite(path, "secret", async (text) => text);
+  expect(readdirSync(root)).toEqual(["file", ...others].toSorted());
+});
+
 test("the message of a system error says what to do about it", () => {
   expect(["ENOSPC", "EACCES", "EIO"].map((code) => reasonOf(withCode(code)))).toEqual([
     "the disk is full",

@@ -8,6 +8,7 @@ import {
   fsyncSync,
   lstatSync,
   openSync,
+  readdirSync,
   readSync,
   realpathSync,
   renameSync,
@@ -17,7 +18,7 @@ import {
   writeFileSync,
   type Stats,
 } from "node:fs";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { FileError } from "../Errors.ts";
 import { foreignPart, isOpenToOthers, isOwned, makeDirectory } from "./Directories.ts";
 import type { ParseError } from "jsonc-parser";
@@ -238,10 +239,23 @@ const realPath = (path: string): string => {
   }
 };
 
+/** The pending files of a file: with its lock, those that killed processes left. */
+const pendingOf = (path: string): ReadonlyArray<string> => {
+  try {
+    const target = realPath(path);
+    const [folder, name] = [dirname(target), basename(target)];
+    return readdirSync(folder)
+      .filter((each) => each.startsWith(name) && /^\.\d+\.[\d.e-]+\.tmp$/.test(each.slice(name.length)))
+      .map((each) => join(folder, each));
+  } catch {
+    return [];
+  }
+};
+
 /**
  * Replaces the text of a file (undefined: none) by what is made of it, with the trust with which it is read. Of several processes
- * that do so, one after the other does, each with the text that the last one left. Rejects with UsageError for what cannot be read
- * or trusted, with FileError for what cannot be written.
+ * that do so, one after the other does, each with the text that the last one left, and removes what killed ones left. Rejects with
+ * UsageError for what cannot be read or trusted, with FileError for what cannot be written.
  */
 export const rewrite = async (
   path: string,
@@ -249,7 +263,7 @@ export const rewrite = async (
   change: (text: string | undefined) => Promise<string | undefined>,
 ): Promise<void> => {
   const before = readText(path, trust);
-  if ((await change(before)) === before) return;
+  if ((await change(before)) === before && pendingOf(path).length === 0) return;
   if (trust !== "any") makeOwnWay(path);
   // Commands that only read do not load it.
   const { lockFile } = await import("./FileLock.ts");
@@ -259,6 +273,7 @@ export const rewrite = async (
       throw notWritten(path, error);
     });
     try {
+      attempt(path, () => pendingOf(path).forEach((each) => rmSync(each, { force: true })));
       const text = readText(path, trust);
       const next = await change(text);
       if (next === text) isDone = true;
