@@ -664,44 +664,49 @@ test("does not send a POST again, whatever connection it met", async () => {
   expect(bodies).toEqual(["POST", "POST"]);
 });
 
-test.for([
+const meanwhiles = [
   ["ends", [4, 2]],
   ["sends more", [4, 2]],
   ["does nothing", [4, 1]],
   ["close", ["ECONNRESET", 1]],
   ["abort", ["stop", 1]],
-] as const)("a POST that waits whether its connection was ended behind an answer: %s", async ([what, expected]) => {
-  const asked: Array<string> = [];
-  const origin = await rawServer((socket, _, text) => {
-    asked.push(text.slice(0, 4));
-    socket.write(head("here"));
-  });
-  const sockets = clientSockets();
-  let controller = new AbortController();
-  const meanwhile = (): void => {
-    if (what === "ends") sockets[0]?.push(null);
-    if (what === "sends more") sockets[0]?.push(head("poison"));
-    if (what === "close") fetch.close();
-    if (what === "abort") controller.abort(new Error("stop"));
-  };
-  const post = async () => {
-    const more = { method: "POST", body: "x", signal: controller.signal };
-    const response = await fetch(origin, init(more)).catch(
-      (error: NodeJS.ErrnoException) => error.code ?? error.message,
-    );
-    return typeof response === "string" ? response : (await response.arrayBuffer()).byteLength;
-  };
-  let fetch = madeFetch();
-  expect(await post()).toBe(4);
-  const second = post();
-  setImmediate(meanwhile);
-  expect([await second, sockets.length]).toEqual(expected);
-  // The same where it waited for the connection.
-  sockets.length = 0;
-  controller = new AbortController();
-  fetch = madeFetch({ maxConnections: 1 });
-  const first = post();
-  sockets[0]?.once("free", () => setImmediate(meanwhile));
-  const next = post();
-  expect([await first, await next, sockets.length]).toEqual([4, ...expected]);
-});
+] as const;
+const methods = [{}, { method: "POST", body: "x" }];
+
+test.for(methods.flatMap((method) => meanwhiles.map(([what, expected]) => [what, method, expected] as const)))(
+  "a request that waits for what came on its connection before: %s, %o",
+  async ([what, method, expected]) => {
+    const asked: Array<string> = [];
+    const origin = await rawServer((socket, _, text) => {
+      asked.push(text.slice(0, 4));
+      socket.write(head("here"));
+    });
+    const sockets = clientSockets();
+    let controller = new AbortController();
+    const meanwhile = (): void => {
+      if (what === "ends") sockets[0]?.push(null);
+      if (what === "sends more") sockets[0]?.push(head("poison"));
+      if (what === "close") fetch.close();
+      if (what === "abort") controller.abort(new Error("stop"));
+    };
+    const send = async () => {
+      const response = await fetch(origin, init({ ...method, signal: controller.signal })).catch(
+        (error: NodeJS.ErrnoException) => error.code ?? error.message,
+      );
+      return typeof response === "string" ? response : (await response.arrayBuffer()).byteLength;
+    };
+    let fetch = madeFetch();
+    expect(await send()).toBe(4);
+    const second = send();
+    setImmediate(meanwhile);
+    expect([await second, sockets.length]).toEqual(expected);
+    // The same where it waited for the connection.
+    sockets.length = 0;
+    controller = new AbortController();
+    fetch = madeFetch({ maxConnections: 1 });
+    const first = send();
+    sockets[0]?.once("free", () => setImmediate(meanwhile));
+    const next = send();
+    expect([await first, await next, sockets.length]).toEqual([4, ...expected]);
+  },
+);

@@ -3,7 +3,6 @@ import { AsyncResource } from "node:async_hooks";
 import * as http from "node:http";
 import { connect, isIP, type Socket } from "node:net";
 import type { ConnectionOptions, SecureContext } from "node:tls";
-import { idempotentMethods } from "../Retry.ts";
 
 export interface ConnectionSettings {
   /** How long an idle connection is kept, in milliseconds; 0: not at all. */
@@ -185,10 +184,9 @@ export class Connections {
     waiting.push(claim);
   }
 
+  /** Lets what has come before be read: an end, or bytes, which answer nothing (RFC 9112, 6.3). */
   #reuse(claim: Claim, connection: Connection): void {
     const { socket } = connection;
-    if (idempotentMethods.has(claim.request.method)) return this.#take(claim, connection);
-    // What cannot be sent again lets an end be read that the server sent right behind its last answer, unannounced.
     const takeOrOpen = (): void => {
       if (socket.writable) this.#take(claim, connection);
       else if (this.isClosed) fail(claim);
