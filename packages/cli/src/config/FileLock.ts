@@ -56,13 +56,12 @@ const make = (lock: string): string | undefined => {
   }
   try {
     writeSync(descriptor, holder(process.pid));
-    return identityOf(fstatSync(descriptor));
-  } catch (error) {
-    remove(lock);
-    throw error;
-  } finally {
-    closeSync(descriptor);
+  } catch {
+    // Without room it says nothing: what only removes a file needs none.
   }
+  const identity = identityOf(fstatSync(descriptor));
+  closeSync(descriptor);
+  return identity;
 };
 
 /** What a lock says of its process. */

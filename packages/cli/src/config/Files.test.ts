@@ -228,6 +228,22 @@ test("the change of a killed process is none, and the next one waits for it no t
   expect(readdirSync(root)).toEqual(["file", ...others].toSorted());
 });
 
+test.skipIf(process.platform === "win32")("a file is removed also where there is no room to write", () => {
+  const root = makeFolder();
+  const path = join(root, "file");
+  writeOwn(path, "secret");
+  const module = new URL("./Files.ts", import.meta.url).href;
+  const script = `
+    const { rewrite } = await import(${JSON.stringify(module)});
+    const change = (text) => rewrite(${JSON.stringify(path)}, "secret", async () => text).catch((error) => console.log(error.message));
+    await change("other");
+    await change(undefined);
+  `;
+  const args = ["-c", 'ulimit -f 0 && exec "$@"', "sh", process.execPath, "--input-type=module", "--eval", script];
+  const { stdout } = spawnSync("sh", args, { encoding: "utf8" });
+  expect([stdout, readdirSync(root)]).toEqual([`Cannot write ${path}: EFBIG\n`, []]);
+});
+
 test("the message of a system error says what to do about it", () => {
   expect(["ENOSPC", "EACCES", "EIO"].map((code) => reasonOf(withCode(code)))).toEqual([
     "the disk is full",
