@@ -282,7 +282,7 @@ const rows: ReadonlyArray<Row> = [
     list,
     {},
     5,
-    "No answer from api.example within 30 s\nGive it more time with --deadline 2m.\n",
+    "No answer from api.example within 30 s\nGive it more time with --deadline 2m; `bne doctor` looks at the way to the server.\n",
   ],
   [
     "wait",
@@ -290,7 +290,7 @@ const rows: ReadonlyArray<Row> = [
     list,
     {},
     5,
-    "No answer from api.example within 30 s\nGive it more time with --deadline 2m, or a longer --timeout.\n",
+    "No answer from api.example within 30 s\nGive it more time with --deadline 2m, or a longer --timeout; `bne doctor` looks at the way to the server.\n",
   ],
   [
     "list",

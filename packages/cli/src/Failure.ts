@@ -98,10 +98,7 @@ const sentence = (error: EngineError): string => {
     case "CircuitOpen":
       return `${host} fails so often that nothing was sent${wait(reason.retryAfterMs)}`;
     case "Unreachable":
-      return (
-        unreachable[reason.problem].replace("HOST", throughProxy(error, host)) +
-        (reason.systemCode === undefined ? "" : ` (${reason.systemCode})`)
-      );
+      return unreachable[reason.problem].replace("HOST", throughProxy(error, host)) + why(error, reason.systemCode);
     case "TimedOut":
       return `No answer from ${host} within ${sayDuration(reason.limitMs)}`;
     case "Undecodable":
@@ -138,6 +135,12 @@ const throughProxy = (error: EngineError, host: string): string => {
   const proxy = proxyOf(error);
   const isOfProxy = "problem" in error.reason && ["dns", "refused"].includes(error.reason.problem);
   return proxy === undefined || isOfProxy ? (proxy ?? host) : `${host} through ${proxy}`;
+};
+
+/** The code of a system error, else what was told instead, as a proxy's refusal. */
+const why = ({ cause }: EngineError, systemCode: string | undefined): string => {
+  const said = systemCode ?? (cause as { readonly message?: string } | undefined)?.message?.replace(/^nodeFetch: /, "");
+  return said === undefined ? "" : ` (${safeText(said)})`;
 };
 
 /** The proxy that a request which failed went through. */
@@ -177,7 +180,7 @@ const hintFor = (error: EngineError, command: Command | undefined): string | und
         ? "Point elsewhere with --base-url URL, BYTENITE_BASE_URL, or `bne profile set NAME --base-url URL`."
         : "`bne doctor` looks at the way to the server, its certificate included.";
     case "TimedOut":
-      return `Give it more time with --deadline 2m${command?.flags?.some(({ name }) => name === "timeout") === true ? ", or a longer --timeout" : ""}.`;
+      return `Give it more time with --deadline 2m${command?.flags?.some(({ name }) => name === "timeout") === true ? ", or a longer --timeout" : ""}; \`bne doctor\` looks at the way to the server.`;
     case "Undecodable":
       if (reason.problem.includes("text/html"))
         return "That is a web page: does the base URL lead to the API? `bne raw GET PATH` shows it.";

@@ -156,6 +156,19 @@ test("a proxy of the environment that does not listen is named", async () => {
   }
 });
 
+test("the refusal of a proxy is told", async () => {
+  const proxy = createServer((socket) => socket.once("data", () => socket.end("HTTP/1.1 407 Who\x1b Are You\r\n\r\n")));
+  const HTTPS_PROXY = (await listen(proxy)).replace("//", "//user:p4ss@");
+  const env = { BYTENITE_BASE_URL: "https://a.test/v1/dev", BYTENITE_TOKEN: "t", HTTPS_PROXY };
+  const said = "the proxy 127\\.0\\.0\\.1:\\d+ answered CONNECT with 407 Who\\\\u001b Are You";
+  const { stderr } = await bne(home, ["list", "--attempts", "1"], { env });
+  expect(stderr).toMatch(new RegExp(`^bne: a.test through http://127.+ cannot be reached \\(${said}\\)\n`));
+  const { stdout } = await bne(home, ["doctor"], { env });
+  expect(stdout).toMatch(new RegExp(`^answer +failed +none: ${said}, through the proxy http://127.+\n`, "m"));
+  expect(stderr + stdout).not.toContain("p4ss");
+  proxy.close();
+});
+
 test("a token that is not accepted is 4, and so is none", async () => {
   const refused = await bne(home, ["list"], { env: { ...as(registry, "alice"), BYTENITE_TOKEN: "wrong" } });
   expect(refused.code).toBe(4);
@@ -188,7 +201,7 @@ test("a retry after an answer that cannot be read says so, and a watch that ends
   const cut = await failing({ body: { text: "{" }, contentType: "application/json" }, "list", "--wire-format", "json");
   expect(cut.stderr).toMatch(/^127\.0\.0\.1:\d+ answered 200, which cannot be read; retrying in /);
   const watch = await failing({ silent: true }, "watch", "--timeout", "500ms");
-  expect(watch.stderr).toContain("\nGive it more time with --deadline 2m, or a longer --timeout.\n");
+  expect(watch.stderr).toContain("\nGive it more time with --deadline 2m, or a longer --timeout; `bne doctor`");
 });
 
 test("too many requests is 5, with the wait that the server asks for", async () => {

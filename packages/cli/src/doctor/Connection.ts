@@ -144,7 +144,7 @@ export const plainAnswers = async (
     } catch (error) {
       if (signal.aborted) throw error;
       const { code, message } = error as { code?: string; message: string };
-      const why = limit.aborted ? "none within the deadline" : `none: ${code ?? message}`;
+      const why = limit.aborted ? "none within the deadline" : `none: ${code ?? message.replace(/^nodeFetch: /, "")}`;
       const proxy = httpFetch().proxyOf(url.href);
       answers.push({ accept, problem: proxy === undefined ? why : `${why}, through the proxy ${proxy}` });
       if (answers.length === 1) return answers;
