@@ -1,8 +1,6 @@
 // Access tokens for API keys.
-import * as Clock from "effect/Clock";
-import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
-import { keyedToken, type ExchangeTools } from "./Credentials.ts";
+import { keyedToken, runForRequest, type ExchangeTools } from "./Credentials.ts";
 import { failureOf, responseError, tooLarge } from "./Failure.ts";
 import { jwtExpiryMs } from "./HttpRules.ts";
 import { assertOptionNames } from "./OptionNames.ts";
@@ -52,7 +50,7 @@ const postJson = (
   secret: string,
   signal: AbortSignal,
 ): Promise<unknown> => {
-  const { fetch, settings, clock, trace } = tools;
+  const { fetch, settings, clock } = tools;
   const { limits } = settings;
   const subject = { endpoint: "credentials", url: publicUrl(url) } as const;
   const headers = { accept: "application/json", "content-type": "application/json" };
@@ -70,7 +68,5 @@ const postJson = (
     }
   });
   const failed = Effect.mapError(sent, (error) => error.with({ method: "POST", url: redact(error.url, [secret]) }));
-  const timed = Effect.provideService(failed, Clock.Clock, clock);
-  const traced = trace.span === undefined ? timed : Effect.withParentSpan(timed, trace.span);
-  return Effect.runPromiseWith(trace.services ?? Context.empty())(traced, { signal });
+  return runForRequest(failed, tools, signal);
 };

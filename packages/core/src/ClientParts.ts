@@ -9,7 +9,6 @@ import {
   settingsOf,
   type CallOptions,
   type CallSettings,
-  type ClientOptions,
 } from "./ClientOptions.ts";
 import type { Tracing } from "./AttemptPlan.ts";
 import { makeCredentials } from "./Credentials.ts";
@@ -35,7 +34,7 @@ export interface ClientParts extends RequesterParts {
 /** The parts of a client. Invalid options throw TypeError or RangeError with the option's name. `others`: names of options besides those of every call. */
 export const makeClientParts = (
   options: CallOptions,
-  others: ReadonlyArray<keyof ClientOptions>,
+  others: ReadonlyArray<string>,
   tracing?: Tracing,
 ): ClientParts => {
   assertOptionNames(options, [...callOptionNames, ...others]);

@@ -1,5 +1,7 @@
 // Access tokens: sources, caching, renewal.
-import type * as Clock from "effect/Clock";
+import * as Clock from "effect/Clock";
+import * as Context from "effect/Context";
+import * as Effect from "effect/Effect";
 import type { Trace, Tracing } from "./AttemptPlan.ts";
 import type { CallSettings } from "./ClientOptions.ts";
 import { EngineError } from "./EngineError.ts";
@@ -145,6 +147,17 @@ const renewedCredentials = (fetchToken: TokenFunction, onRenewal: (because: Beca
 
 const renewalTime = (nowMs: number, expiresAtMs: number): number =>
   expiresAtMs - Math.min(renewBeforeExpiryMs, (expiresAtMs - nowMs) / 10);
+
+/** Runs an effect for a request of a call: with its clock, services and span. */
+export const runForRequest = <A>(
+  effect: Effect.Effect<A, unknown>,
+  { clock, trace }: Pick<ExchangeTools, "clock" | "trace">,
+  signal: AbortSignal,
+): Promise<A> => {
+  const timed = Effect.provideService(effect, Clock.Clock, clock);
+  const traced = trace.span === undefined ? timed : Effect.withParentSpan(timed, trace.span);
+  return Effect.runPromiseWith(trace.services ?? Context.empty())(traced, { signal });
+};
 
 /** The failure of a token source, as an error of a call. */
 export const credentialsError = (url: string, cause: unknown): EngineError => {

@@ -5,12 +5,13 @@ import * as Effect from "effect/Effect";
 import * as Pull from "effect/Pull";
 import * as Redacted from "effect/Redacted";
 import * as Schedule from "effect/Schedule";
-import type { CallOptions, ClientOptions } from "./ClientOptions.ts";
+import { callOptionNames, type CallOptions, type ClientOptions } from "./ClientOptions.ts";
 import { orInvalid } from "./ClientParts.ts";
-import { isKeyed } from "./Credentials.ts";
+import { isKeyed, runForRequest, type KeyedContext } from "./Credentials.ts";
 import { EngineError as PlainError, type EngineErrorFields } from "./EngineError.ts";
 import { assertObject, assertOptionNames, assertOptionTypes, defined } from "./OptionNames.ts";
 import type { RetryPolicy } from "./Retry.ts";
+import { closest } from "./Suggestion.ts";
 import { facade, type Caller } from "./Run.ts";
 import type { ExpiringToken, TokenContext, TokenOption } from "./Token.ts";
 
@@ -67,11 +68,17 @@ export interface EngineClientOptions extends EngineCallOptions, Pick<ClientOptio
 type EffectOptions = Pick<EngineCallOptions, "token" | "attemptTimeout" | "deadline" | "retry">;
 type Plain<O> = Omit<O, keyof EffectOptions> & Pick<CallOptions, "token" | "retry" | "attemptTimeoutMs" | "deadlineMs">;
 
+const callTimes = ["attemptTimeout", "deadline"];
+const names = [...callTimes, ...callOptionNames];
+
 /** The same options without anything of Effect's. Throws TypeError for invalid times. */
 export const plainOptions = <O extends EffectOptions>(options: O | undefined): Plain<O> | undefined => {
   if (options === undefined) return undefined;
   assertObject(options);
   const { token, attemptTimeout, deadline, retry, ...rest } = options;
+  for (const name of Object.keys(rest))
+    if (!names.includes(name) && callTimes.includes(closest(name, names)[0] ?? ""))
+      assertOptionNames({ [name]: undefined }, names);
   const plain = {
     token: plainToken(token),
     attemptTimeoutMs: millis("attemptTimeout", attemptTimeout),
@@ -91,7 +98,7 @@ export const effectful = (url: string, callers: Readonly<Record<string, Caller<n
 const millis = (name: string, input: Duration.Input | undefined): number | undefined => {
   if (input === undefined) return undefined;
   const duration = Duration.fromInput(input);
-  if (duration._tag === "None" || Number.isNaN(input))
+  if (duration._tag === "None" || Number.isNaN(input) || Duration.isNegative(duration.value))
     throw new TypeError(
       `${name} must be a duration, e.g. "10 seconds", not ${typeof input === "number" ? input : JSON.stringify(input)}`,
     );
@@ -131,7 +138,10 @@ const backoffOf =
 const plainToken = (option: EngineCallOptions["token"]): CallOptions["token"] => {
   if (Redacted.isRedacted(option)) return Redacted.value(option);
   if (Effect.isEffect(option))
-    return async ({ signal }) => plainGiven(await Effect.runPromise(option as Effect.Effect<GivenToken>, { signal }));
+    return async (context) => {
+      const { exchange, signal } = context as KeyedContext;
+      return plainGiven(await runForRequest(option, exchange, signal));
+    };
   if (typeof option !== "function" || isKeyed(option)) return option as TokenOption;
   return async (context) => plainGiven(await option(context));
 };

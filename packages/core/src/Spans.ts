@@ -19,11 +19,11 @@ const nativeTracer = /* @__PURE__ */ Context.get(Context.empty(), Tracer.Tracer)
 const isObserved = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
   fiber.getRef(Tracer.Tracer) !== nativeTracer || Option.isSome(Context.getOption(fiber.context, Tracer.ParentSpan));
 
-/** The call in its span. */
+/** The call in its span; rpcs of other services have their full name. */
 const inCallSpan: Tracing["call"] = (effect, name, template) =>
   Effect.withFiber((fiber) =>
     isObserved(fiber)
-      ? Effect.withSpan(effect, `EngineClient.${name}`, {
+      ? Effect.withSpan(effect, name.includes(".") ? name : `EngineClient.${name}`, {
           attributes: { "url.template": template },
           captureStackTrace: false,
         })

@@ -1,4 +1,5 @@
 import { expect, it } from "@effect/vitest";
+import * as Clock from "effect/Clock";
 import * as Config from "effect/Config";
 import * as ConfigProvider from "effect/ConfigProvider";
 import * as Duration from "effect/Duration";
@@ -7,6 +8,7 @@ import * as Fiber from "effect/Fiber";
 import * as Redacted from "effect/Redacted";
 import * as Schedule from "effect/Schedule";
 import * as Stream from "effect/Stream";
+import * as Tracer from "effect/Tracer";
 import * as TestClock from "effect/testing/TestClock";
 import { create } from "@bufbuild/protobuf";
 import { EngineSchema } from "@bytenite-engines/proto";
@@ -149,6 +151,35 @@ it.effect("an effect is a source of tokens, run for every request", () => {
   }).pipe(Effect.provide(EngineClient.layer({ token, fetch: server.fetch })));
 });
 
+it.effect("an effect that gives tokens has the clock and the span of its call", () => {
+  const server = memoryServer({ engines });
+  const spans: Array<Tracer.NativeSpan> = [];
+  const tracer = Tracer.make({
+    span: (options) => {
+      const span = new Tracer.NativeSpan(options);
+      spans.push(span);
+      return span;
+    },
+  });
+  const token = Effect.sleep("5 seconds").pipe(
+    Effect.andThen(Clock.currentTimeMillis),
+    Effect.map((now) => `at-${now}`),
+    Effect.withSpan("vault"),
+  );
+  return Effect.gen(function* () {
+    const client = yield* EngineClient;
+    const asked = yield* Effect.forkChild(client.get("a"), { startImmediately: true });
+    yield* TestClock.adjust("5 seconds");
+    yield* Fiber.join(asked);
+    expect(server.requests.map(({ headers }) => headers.get("authorization"))).toEqual(["at-5000"]);
+    const vault = spans.find(({ name }) => name === "vault");
+    expect(vault?.parent).toMatchObject({ value: { name: "GET /engines/{engine_tag}" } });
+  }).pipe(
+    Effect.provide(EngineClient.layer({ token, fetch: server.fetch })),
+    Effect.provideService(Tracer.Tracer, tracer),
+  );
+});
+
 it.effect("options come from configuration", () => {
   const server = memoryServer({ engines });
   const layer = EngineClient.layerConfig({
@@ -184,6 +215,9 @@ it.effect("options that cannot be are failures of the layer, and of the call", (
     const client = yield* EngineClient;
     for (const [options, said] of [
       [{ deadlineMS: 5 }, 'there is no option "deadlineMS"; did you mean "deadlineMs"?'],
+      [{ deadlin: 5 }, 'there is no option "deadlin"; did you mean "deadline"?'],
+      [{ attemptTimeot: 5 }, 'there is no option "attemptTimeot"; did you mean "attemptTimeout"?'],
+      [{ deadline: -1 }, 'deadline must be a duration, e.g. "10 seconds", not -1'],
       [{ retry: { maxAttempt: 1 } }, 'there is no option "maxAttempt"; did you mean "maxAttempts"?'],
       [{ retry: { basedelay: 1 } }, 'did you mean "baseDelay"?'],
       [null, "options must be an object, not null"],

@@ -249,6 +249,8 @@ test("options that cannot be are refused by name", () => {
   expect(make({ idempotent: "no" })).toThrow("idempotent must be true or false, not a string");
   expect(make({ idempotent: () => false })).toThrow("idempotent must be true or false, not a function");
   expect(make({ registry: 5 })).toThrow("registry must be what createRegistry(...) gives, not a number");
+  expect(make({ idempotnt: true })).toThrow('there is no option "idempotnt"; did you mean "idempotent"?');
+  expect(make({ regisrty: 5 })).toThrow('there is no option "regisrty"; did you mean "registry"?');
 });
 
 test("an option of a call that is none is refused before anything is sent, and a request that is none", async () => {
@@ -260,9 +262,11 @@ test("an option of a call that is none is refused before anything is sent, and a
     failure(kitchen.get({ text: "x", int32: 2_147_483_648 })),
     failure(kitchen.replace({ child: { label: "labels/x" }, int64: 2n ** 63n })),
     failure(kitchen.create({ int32: 1.5 })),
+    failure(kitchen.create({}, { idempotnt: true } as never)),
   ]);
   expect(errors.map(({ reason }) => reason._tag)).toEqual(errors.map(() => "InvalidArgument"));
   expect(errors[0]?.message).toContain("idempotent must be true or false, not a string");
+  expect(errors[5]?.message).toContain('there is no option "idempotnt"; did you mean "idempotent"?');
   expect(errors[2]?.message).toContain("kitchen.v1.Kitchen.Get: int32 must be a whole number from");
   expect(server.requests).toHaveLength(0);
 });

@@ -4,9 +4,11 @@ import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
 import * as Redacted from "effect/Redacted";
+import * as Tracer from "effect/Tracer";
 import * as TestClock from "effect/testing/TestClock";
 import { makeServiceClient, serviceClientLayer, type EffectServiceClient } from "@bytenite-engines/core/service";
 import { expect } from "vitest";
+import type { Fetch } from "../src/promise.ts";
 import { LibraryService } from "./gen/google/example/library/v1/library_pb.ts";
 import { Kitchen } from "./gen/kitchen/v1/kitchen_pb.ts";
 import { libraryHandlers } from "./LibraryService.ts";
@@ -60,6 +62,24 @@ it.effect("waits, timeouts and interruption follow the clock and the fiber of th
     yield* TestClock.adjust("1 millis");
     yield* Fiber.interrupt(interrupted);
     expect(aborted).toBe(3);
+  }),
+);
+
+const emptyObject: Fetch = () =>
+  Promise.resolve(new Response("{}", { headers: { "content-type": "application/json" } }));
+
+it.effect("the span of a call has the full name of its rpc", () =>
+  Effect.gen(function* () {
+    const spans: Array<string> = [];
+    const tracer = Tracer.make({
+      span: (options) => {
+        spans.push(options.name);
+        return new Tracer.NativeSpan(options);
+      },
+    });
+    const kitchen = yield* makeServiceClient(Kitchen, { baseUrl: "http://127.0.0.1:1", fetch: emptyObject });
+    yield* Effect.provideService(kitchen.find({}), Tracer.Tracer, tracer);
+    expect(spans).toEqual(["kitchen.v1.Kitchen.Find", "GET /v1/everything"]);
   }),
 );
 

@@ -121,6 +121,10 @@ const serviceRules: Readonly<Record<string, OptionRule>> = {
   registry: ["what createRegistry(...) gives", (value) => hasMethods(value, "getMessage")],
 };
 
+/** Options besides those of every client, and of every call. */
+const clientNames = ["idempotent", "registry", "protobufVerification"];
+const callNames = ["idempotent", "signal"];
+
 /** How each rpc is called; rules are read when one is called for the first time. */
 const callersOf = (
   service: DescService,
@@ -130,7 +134,7 @@ const callersOf = (
   const { format: defaultFormat = "json", registry, idempotent, baseUrl, protobufVerification, ...rest } = options;
   if (baseUrl === undefined) throw new TypeError("baseUrl must be given: the base URL of the service");
   assertOptionTypes(options, serviceRules);
-  const parts = makeClientParts({ ...rest, baseUrl, format: "json" }, [], tracing);
+  const parts = makeClientParts({ ...rest, baseUrl, format: "json" }, clientNames, tracing);
   const receive = receiver(protobufVerification);
   const codec = serviceCodec(service, registry);
   const callerOf = (descriptor: DescMethod): Caller<ServiceCallOptions> => {
@@ -140,7 +144,7 @@ const callersOf = (
       const { format = defaultFormat, idempotent: repeats = idempotent, ...others } = callOptions ?? {};
       const method = (known ??= serviceMethod(descriptor));
       const isObject = typeof callOptions === "object" && callOptions !== null && !Array.isArray(callOptions);
-      return withPartsOfCall(parts, (isObject ? others : callOptions) as CallOptions | undefined, ["signal"], (own) => {
+      return withPartsOfCall(parts, (isObject ? others : callOptions) as CallOptions | undefined, callNames, (own) => {
         try {
           assertOptionTypes({ format, idempotent: repeats }, serviceRules);
         } catch (cause) {
