@@ -41,8 +41,8 @@ export const look = async (request: ParsedRequest, isolate: Isolate, context: Re
   const formats = route.endpoint === "other" || control.noTransform ? [format] : [format, otherForm(format)];
   // Notes and entries are read from the Cache API at the same time.
   const finding = store.find(owner, identity, route, formats);
-  const isDue = identity !== undefined && store.areNotesDue(identity, now());
-  const notes = isDue ? store.readNotes(identity, admission.knows(owner), finding, context) : undefined;
+  const notes =
+    store.areNotesDue(identity, now()) && store.readNotes(identity, admission.knows(owner), finding, context);
   const [looked] = await Promise.all([finding, notes]);
   for (const entry of looked) {
     const isAsked = entry.part === undefined || holdsRange(entry, entry.part, request);

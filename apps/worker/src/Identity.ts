@@ -17,12 +17,9 @@ const newIdentity = async (token: string, [current = "", previous]: ReadonlyArra
   expiresAtMs: jwtExpiryMs(token) ?? Number.POSITIVE_INFINITY,
   /** The last 401 in this isolate. Earlier answers are not stored, nor used from the data centre. */
   revoked: { sequence: 0, atMs: 0 },
-  /** When the purges that other isolates recorded were last read for the user. */
-  notesReadAtMs: 0,
-  /** Purges by the user that were recorded for others lately, and until when they are counted. */
-  noted: { count: 0, untilMs: 0 },
-  /** Whether this isolate has had stored answers of the user. */
-  hasEntries: false,
+  notesReadAtMs: 0, // when the purges that other isolates recorded were last read for the user
+  noted: { count: 0, untilMs: 0 }, // purges by the user that were recorded for others lately, and until when they are counted
+  hasEntries: false, // whether this isolate has had stored answers of the user
 });
 
 /** Identities of tokens. `secrets`: the current server secret and the previous one; may be empty. */

@@ -8,7 +8,7 @@ import { targetedFields, type Answer, type EdgeStore, type Entry } from "./Entry
 import { createIdentities } from "./Identity.ts";
 import { createMetrics } from "./Log.ts";
 import { notesInCache, notesInLog, type PurgeLogStub } from "./Purge.ts";
-import { createMemory, createStore } from "./Store.ts";
+import { createMemory, createStore, inTime } from "./Store.ts";
 import { createUpstream, type UpstreamAnswer, type UpstreamFailure, type UpstreamOptions } from "./Upstream.ts";
 
 export interface Surroundings extends Pick<UpstreamOptions, "fetch" | "now" | "limits"> {
@@ -75,12 +75,7 @@ const createFlights = <A>(maxAgeMs: number, now: () => number) => {
     /** Undefined: there is none. The result is undefined where it took too long. */
     follow: (key: string, owner: string): Promise<A | undefined> | undefined => {
       const flight = flightOf(key, owner);
-      if (flight === undefined) return undefined;
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const timeout = new Promise<undefined>((resolve) => {
-        timer = setTimeout(() => resolve(undefined), maxAgeMs);
-      });
-      return Promise.race([flight.promise, timeout]).finally(() => clearTimeout(timer));
+      return flight && inTime(maxAgeMs, flight.promise);
     },
     /** Starts work that others may join. It must not reject; the caller also passes the promise to waitUntil. */
     lead: (key: string, owner: string, work: () => Promise<A>): Promise<A> => {

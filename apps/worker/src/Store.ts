@@ -12,17 +12,21 @@ import type { ParsedRequest, RequestContext, Route } from "./Request.ts";
 const generation = 9; // version of stored entries. Raising it discards all older ones
 /** Never resolved: the Cache API needs a URL. Short, because it is parsed and compared with every look. */
 const keyOrigin = `https://e.invalid/${generation}/`;
-/** An entry with a validator is kept this much longer than it may be served, in milliseconds. */
-const keptForValidationMs = 600_000;
-/** Longest body that is stored in the Cache API, in bytes: encryption takes three times that. */
-const maxEncryptedBytes = 1024 * 1024;
+const keptForValidationMs = 600_000; // how much longer than it may be served an entry with a validator is kept, in milliseconds
+const maxEncryptedBytes = 1024 * 1024; // longest body that is stored in the Cache API: encryption takes three times that
 const maxVariants = 32; // entries of one key, which differ by Vary or by their part
 const maxNoted = 10; // purges of one user that are recorded between two readings; the last takes all of the user until then
 const maxLogWaitMs = 1_000; // longest wait for the log of purges, in milliseconds: what it says later is applied then
 const maxChanges = 10_000; // most objects whose last change is remembered, so that an older response changes nothing
-/** After an uncacheable response: how long requests for it are not coalesced, in milliseconds. */
-const uncacheableForMs = 10_000;
+const uncacheableForMs = 10_000; // after an uncacheable response: how long requests for it are not coalesced, in milliseconds
 export const nobody = ""; // the owner of responses to requests without a token
+
+/** Undefined where the work takes longer. */
+export const inTime = <A>(ms: number, work: Promise<A>): Promise<A | undefined> => {
+  const timer = Promise.withResolvers<undefined>();
+  const timeout = setTimeout(timer.resolve, ms);
+  return Promise.race([work, timer.promise]).finally(() => clearTimeout(timeout));
+};
 
 /** Token's digest, requested format (none: both), normalised target. Other paths have one for all spellings, which http-cache tells apart. */
 export const cacheKey = (owner: string, { endpoint, target, path }: Route, format: Format | "" = ""): string => {
@@ -127,6 +131,7 @@ export const createStore = (
     const recorded = ++noted.count === maxNoted ? { atMs, untilMs: noted.untilMs, hard: true } : scope;
     if (noted.count <= maxNoted) await (isOwner ? notes : near)?.write({ ...recorded, owners });
   };
+  const everybody = { notesReadAtMs: 0, hasEntries: true }; // who has no token
   /** The last reading of the log, for all users: when it began, and its end. Failures are ignored. */
   let logReading = { atMs: Number.NEGATIVE_INFINITY, ended: Promise.resolve() };
   const readLog = (): Promise<void> =>
@@ -262,25 +267,26 @@ export const createStore = (
       return change?.removed === false && change.atMs === entry.fetchedAtMs && purges.of(entry) === undefined;
     },
     /** Whether the purges recorded by other isolates, for this identity or for all, are due to be read. */
-    areNotesDue: ({ notesReadAtMs }: Identity, nowMs: number): boolean =>
-      notes !== undefined && Math.abs(nowMs - notesReadAtMs) > purgesReadEveryMs,
+    areNotesDue: (user: Identity | undefined, nowMs: number): boolean =>
+      notes !== undefined && Math.abs(nowMs - (user ?? everybody).notesReadAtMs) > purgesReadEveryMs,
     /** Reads and applies them; `found`: whether the token has entries is known then. */
-    readNotes: async (identity: Identity, isKnown: boolean, found: Promise<unknown>, context: RequestContext) => {
+    readNotes: async (user: Identity | undefined, isKnown: boolean, found: unknown, context: RequestContext) => {
       const nowMs = now();
-      const ofOwners = near?.read(ownersOf(identity));
+      const reader = user ?? everybody;
+      const ofOwners = near?.read(ownersOf(user));
       if (notes !== near && Math.abs(nowMs - logReading.atMs) > purgesReadEveryMs) {
         logReading = { atMs: nowMs, ended: readLog() };
         context.waitUntil(logReading.ended);
       }
       const { atMs, ended } = notes === near ? { atMs: nowMs, ended: Promise.resolve() } : logReading;
-      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, maxLogWaitMs))]);
+      await inTime(maxLogWaitMs, ended);
       // Those of tokens that may be made up would crowd out others.
-      const isMadeUp = (): boolean => !isKnown && !identity.hasEntries;
+      const isMadeUp = (): boolean => !isKnown && !reader.hasEntries;
       if (isMadeUp()) await found;
       if (isMadeUp()) return;
       apply((await ofOwners) ?? []);
       // Only now: a request that comes meanwhile reads for itself.
-      identity.notesReadAtMs = atMs;
+      reader.notesReadAtMs = atMs;
     },
   };
 };

@@ -5,7 +5,7 @@ declare module "cloudflare:workers" {
       readonly storage: {
         get<A>(key: string): Promise<A | undefined>;
         put(entries: Readonly<Record<string, unknown>>): Promise<void>;
-        delete(keys: Array<string>): Promise<number>;
+        delete(key: string): Promise<boolean>;
         list<A>(options: { readonly prefix: string; readonly start: string }): Promise<Map<string, A>>;
       };
     };

@@ -1,6 +1,7 @@
 // Purges, explanations and secrets of operators.
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { handle } from "../src/Flow.ts";
+import type { Purge } from "../src/Purge.ts";
 import { adminSecret, cacheResult, edgeOrigin, startEdge, type Edge } from "./edge.ts";
 import { failing, json, refused, stageProxy } from "./stage.ts";
 
@@ -226,6 +227,55 @@ const explain = async (path: string): Promise<Explained> => {
   const headers = { "x-explain-authorization": "alice", ...json };
   return (await admin(`explain?path=${encodeURIComponent(`/v1/dev${path}`)}`, { headers })).json();
 };
+
+test.each(["log", "cache"])(
+  "a purge by another isolate in the %s reaches what everybody may get within 5 s",
+  async (where) => {
+    const kept: Array<Purge> = [];
+    const log = {
+      append: async (purge: Purge) => kept.push(purge),
+      since: async (number: number) => ({ purges: kept.slice(number), last: kept.length }),
+    };
+    const bindings = where === "log" ? { purgeLog: () => log } : {};
+    const newEdge = async () =>
+      startEdge(stage.upstream, stage.clock, await stage.store(), { CACHE_ANONYMOUS: "on" }, bindings);
+    const [here, elsewhere] = [await newEdge(), await newEdge()];
+    stage.answer = () => new Response("x", { headers: { "cache-control": "max-age=60" } });
+    const ask = async () => cacheResult(await here.get(undefined, "/file"));
+    expect([await ask(), await ask()]).toEqual(["fwd=uri-miss", "hit"]);
+    stage.clock.ms += 1;
+    expect((await admin("purge?all=true&hard=true", { method: "POST" }, elsewhere)).status).toBe(200);
+    stage.clock.ms += 5_001;
+    expect([await ask(), await ask()]).toEqual(["fwd=uri-miss", "hit"]);
+  },
+);
+
+test.each([
+  ["fails", () => Promise.reject(new Error("no log")), '"error":"Error: no log"'],
+  ["takes more than 5 s", () => new Promise<number>(() => {}), undefined],
+])("a purge whose recording %s holds here, and is answered 503", async (_what, append, logged) => {
+  vi.useFakeTimers({ toFake: ["setTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const said = vi.spyOn(console, "error").mockImplementation(() => {});
+  const log = { append, since: async () => ({ purges: [], last: 0 }) };
+  const edge = startEdge(stage.upstream, stage.clock, undefined, {}, { purgeLog: () => log });
+  await edge.get("alice", "/engines/zipper", json);
+  const answer = admin("purge?tag=zipper&hard=true", { method: "POST" }, edge);
+  const ended = vi.fn<() => void>();
+  void answer.then(ended);
+  await vi.advanceTimersByTimeAsync(4_999);
+  expect(ended).toHaveBeenCalledTimes(logged === undefined ? 0 : 1);
+  await vi.advanceTimersByTimeAsync(1);
+  const response = await answer;
+  expect([response.status, await response.json()]).toMatchObject([
+    503,
+    { message: expect.stringContaining("again") as string },
+  ]);
+  expect(await lookup("/engines/zipper", edge)).toBe("");
+  expect(said.mock.calls.join()).toContain(logged ?? "");
+  expect(said).toHaveBeenCalledTimes(logged === undefined ? 0 : 1);
+  said.mockRestore();
+});
 
 test("the log of purges that an explanation reads is read to its end, also where the answer comes before it", async () => {
   const log = { append: async () => 1, since: async () => ({ purges: [], last: 0 }) };
