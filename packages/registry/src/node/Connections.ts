@@ -91,7 +91,8 @@ export const makeConnections = ({ limits, isTrusted, onLimit }: ConnectionOption
     total += bytes - (held.get(connection) ?? 0);
     if (bytes === 0) held.delete(connection);
     else held.set(connection, bytes);
-    while (total > limits.bytesInFlight) cut(greediest(held), "bytesInFlight");
+    // What is cut holds nothing, which leads here again.
+    if (total > limits.bytesInFlight) cut(greediest(held), "bytesInFlight");
   };
   const remove = (connection: Connection): void => {
     hold(connection, 0);

@@ -754,6 +754,24 @@ test("who is cut is the client that holds most over all of its connections, on t
   expect([a, other].map(({ socket }) => socket.destroyed)).toEqual([false, false]);
 });
 
+test("as many are cut at once as hold too much together", async () => {
+  const size = 4_096 + "/1".length + "Hostx".length;
+  const { handler, taken } = held();
+  const { port, reached } = await observedServer(handler, { limits: { bytesInFlight: 2 * size + 999 } });
+  const [a, b, other] = [
+    await connection(port, "127.0.0.2"),
+    await connection(port, "127.0.0.2"),
+    await connection(port, "127.0.0.3"),
+  ] as const;
+  for (const [index, { socket }] of [a, b].entries()) {
+    socket.write(request("/1") + request("/1"));
+    await expect.poll(() => taken.length).toBe(index + 1);
+  }
+  other.socket.write(request("/1") + request(`/1${"x".repeat(3_000)}`));
+  expect([await a.closed, await other.closed, b.socket.destroyed]).toEqual(["", "", false]);
+  expect(reached.toSorted()).toEqual(["bytesInFlight 127.0.0.2", "bytesInFlight 127.0.0.3"]);
+});
+
 const authorized = "Authorization: x\r\n";
 
 test.for<[string, number, number, string]>([
