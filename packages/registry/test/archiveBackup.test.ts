@@ -1,5 +1,6 @@
 // Backups, restores and checks of a registry with archives.
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -154,6 +155,42 @@ test("an archive with one changed byte is named by check, not backed up, mended 
   await expect(restore(good, database, { box })).rejects.toThrow(/is damaged/);
   await registry.stop();
 });
+
+test.skipIf(process.platform === "win32")(
+  "an archive that this user may not read is named as such by check and backup, not as damaged",
+  async () => {
+    const [database, backups] = [join(folder, "denied.sqlite"), join(folder, "of-denied")];
+    const archives = `${database}.archives`;
+    const file = openSqlite(database);
+    await migrate(file.port, 0);
+    const given = { user: "carol", name: "one", archive: Buffer.alloc(1_000), token: "" };
+    await giveArchive(file, archives, await makeSecretBox("k".repeat(32)), given);
+    file.close();
+    const object = join(archives, readdirSync(archives).find((name) => name !== "incoming") ?? "");
+    mkdirSync(backups);
+    for (const [path, mode] of [
+      [folder, 0o755],
+      [backups, 0o777],
+      [database, 0o644],
+      [archives, 0o755],
+    ] as const)
+      chmodSync(path, mode);
+    onTestFinished(() => chmodSync(archives, 0o755));
+    // Root may read whatever the mode is.
+    const user = process.getuid?.() === 0 ? { uid: 65_534 } : {};
+    for (const [path, call] of [
+      [object, "access"],
+      [archives, "stat"],
+    ] as const) {
+      chmodSync(path, 0);
+      for (const command of [["check"], ["backup", join(backups, "a.sqlite")]]) {
+        const { code, stdout, stderr } = await run([...command, "--database", database], {}, "", user);
+        expect([code, stdout, stderr]).toEqual([1, "", `registry: EACCES: permission denied, ${call} '${object}'\n`]);
+      }
+    }
+    expect(readdirSync(backups)).toEqual([]);
+  },
+);
 
 test("a damaged object is never sent as if it were whole", async () => {
   const said: Array<unknown> = [];

@@ -1,9 +1,10 @@
 // What an operator relies on: drain, metrics, log, backups that are rotated.
 import { once } from "node:events";
-import { readdirSync, readFileSync, utimesSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { mkdir, rmdir, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { get, place } from "./place.ts";
 import { run, serve } from "./process.ts";
@@ -105,6 +106,7 @@ test("backups into a directory are named by their time, and all but the newest a
   await mkdir(folder);
   for (const name of [
     "engines-monday.sqlite",
+    "notes.partial",
     "engines-20200101T000000000Z.sqlite",
     "engines-20200102T000000000Z.sqlite",
   ]) {
@@ -116,19 +118,16 @@ test("backups into a directory are named by their time, and all but the newest a
     0,
     expect.stringMatching(/^backed up 0 engines of 1 user to \S+Z\.sqlite\n$/),
   ]);
-  // Left by backups that were killed; the second one may be under way, and another one is whole.
+  // Left by a backup that was killed, beside one that is under way and a whole one.
   const [killed, running, whole] = [1, 2, 3].map((day) => `engines-2020020${day}T000000000Z.sqlite`);
   for (const name of [killed, running, whole]) await mkdir(join(folder, `${name}.archives`));
   const ends = [".archives/x", ".partial-journal", ".partial", ".partial-lock"];
   const left = [killed, running].flatMap((name) => ends.map((end) => `${name}${end}`));
-  for (const name of [...left, `${whole}`]) await writeFile(join(folder, name), "");
-  const begun = (name: string | undefined, hoursAgo: number): void => {
-    const at = Date.now() / 1_000 - hoursAgo * 3_600;
-    utimesSync(join(folder, `${name}.partial-lock`), at, at);
-  };
-  begun(killed, 12);
-  begun(running, 11.9);
-  const unfinished = (): ReadonlyArray<string> => readdirSync(folder).filter((name) => /2020020|partial/.test(name));
+  for (const name of [...left, `${whole}`, `${whole}.partial-lock`]) await writeFile(join(folder, name), "");
+  const lock = new DatabaseSync(join(folder, `${running}.partial-lock`));
+  lock.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
+  const unfinished = (): ReadonlyArray<string> =>
+    readdirSync(folder).filter((name) => /2020020|sqlite\.partial/.test(name));
   expect((await run(["backup", folder, ...database])).code).toBe(0);
   expect(unfinished()).toEqual([
     `${running}.archives`,
@@ -138,7 +137,7 @@ test("backups into a directory are named by their time, and all but the newest a
     whole,
     `${whole}.archives`,
   ]);
-  begun(running, 12);
+  lock.close();
   // What cannot be removed prevents no backup.
   const odd = join(folder, "engines-20200204T000000000Z.sqlite");
   await mkdir(`${odd}.partial`);
@@ -161,6 +160,7 @@ test("backups into a directory are named by their time, and all but the newest a
     expect.stringMatching(/^engines-20[2-9]\d{5}T\d{9}Z\.sqlite$/),
     expect.stringMatching(/^engines-20[2-9]\d{5}T\d{9}Z\.sqlite$/),
     "engines-monday.sqlite",
+    "notes.partial",
   ]);
   const restored = await run(["restore", join(folder, kept[1] ?? ""), "--yes", ...fresh()]);
   expect(restored.code).toBe(0);

@@ -50,10 +50,8 @@ const dated = /^engines-\d{8}T\d{9}Z\.sqlite$/;
 const datedName = (at: Date): string => `engines-${at.toISOString().replaceAll(/[-:.]/g, "")}.sqlite`;
 
 const removeAllUnfinished = async (directory: string, output: CommandOutput): Promise<void> => {
-  const names = (await readdir(directory))
-    .map((name) => name.replace(/\.partial(?:-\w+)?$/, ""))
-    .filter((name) => dated.test(name));
-  for (const path of new Set(names.map((name) => join(directory, name)))) {
+  const names = (await readdir(directory)).flatMap((name) => /^(.*)\.partial(?:-\w+)?$/.exec(name)?.[1] ?? []);
+  for (const path of new Set(names.filter((name) => dated.test(name)).map((name) => join(directory, name)))) {
     await removeUnfinished(path).catch((error: Error) =>
       output.note(`what is left of the backup ${path} cannot be removed: ${error.message}`),
     );

@@ -1,6 +1,6 @@
 // Archives of a backup, and archives that are missing or damaged.
 import { randomUUID } from "node:crypto";
-import { constants, copyFileSync, existsSync, statSync } from "node:fs";
+import { accessSync, constants, copyFileSync, existsSync, statSync } from "node:fs";
 import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
@@ -15,8 +15,8 @@ import type { SqliteFile } from "../node/SqliteFile.ts";
 /** The folder of archives of a database, or of a backup. */
 export const archivesOf = (database: string): string => `${database}.archives`;
 
-/** Milliseconds after which a backup that was killed no longer protects archives from the sweep, nor its own files from the next. */
-export const holdMs = 12 * 60 * 60_000;
+/** Milliseconds after which a backup that was killed no longer protects archives from the sweep. */
+const holdMs = 12 * 60 * 60_000;
 
 const hasArchives = "SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = 'archives'";
 
@@ -62,11 +62,12 @@ export interface ArchivesPlace {
   readonly box: SecretBox | undefined;
 }
 
-/** Reads all archives that a database names, and returns the missing and damaged ones. */
+/** Reads all archives that a database names, and returns the missing and damaged ones. Throws where this user may not read one. */
 export const archiveProblems = async function* (file: SqliteFile, place: ArchivesPlace): AsyncGenerator<string> {
   for (const { archive, engine } of namedArchives(file)) {
     const state = await stateOf(archive, place);
     const path = join(place.folder, archive.key);
+    if (state === "damaged") accessSync(path, constants.R_OK);
     if (state === "missing" || state === "damaged") yield `the archive of ${engine} is ${state}: ${path}`;
   }
 };

@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { addArchive, archiveOf, releaseOthers } from "../archive/ArchiveRows.ts";
-import { openArchive, sealDataKey } from "../archive/ArchiveStore.ts";
+import { openArchive, sealDataKey, StorageUnavailable } from "../archive/ArchiveStore.ts";
 import { manifestName, storeArchive } from "../archive/CheckedArchive.ts";
 import { dataKeyOf } from "../archive/Download.ts";
 import { ApiError } from "../api/ApiError.ts";
@@ -48,11 +48,18 @@ export const exportArchives = async (
       withheld.push(engine);
       continue;
     }
-    const bytes = await openArchive(store, { ...archive, dataKey: await dataKeyOf(archive, box) });
-    if (bytes === undefined)
-      throw new TransferError(`the archive of ${engine} is missing: ${join(archives, archive.key)}`);
+    const source = join(archives, archive.key);
     const path = join(folder, nameOf(archive.hash) + (extensions[archive.mediaType] ?? ".tar"));
-    await writeWhole(path, bytes);
+    const dataKey = await dataKeyOf(archive, box);
+    try {
+      const bytes = await openArchive(store, { ...archive, dataKey });
+      if (bytes === undefined) throw new TransferError(`the archive of ${engine} is missing: ${source}`);
+      await writeWhole(path, bytes);
+    } catch (error) {
+      if (!(error instanceof StorageUnavailable)) throw error;
+      const { message } = error.cause as Error;
+      throw new TransferError(`the archive of ${engine} cannot be read: ${source}: ${message}`, { cause: error });
+    }
   }
   return withheld;
 };

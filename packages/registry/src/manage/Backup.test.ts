@@ -1,6 +1,7 @@
-import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readlinkSync, statSync } from "node:fs";
-import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, readlinkSync, rmSync, statSync } from "node:fs";
+import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -108,25 +109,38 @@ test("while a backup is made nobody else takes its file for one that was left, n
   });
   onTestFinished(() => void vi.restoreAllMocks());
   await backUp(file.database, path);
-  expect(others).toEqual([
-    true,
-    `BackupError: another process is making the backup ${path}; if it was killed, remove ${path}.partial-lock`,
-  ]);
+  expect(others).toEqual([true, `BackupError: another process is making the backup ${path}`]);
 });
 
-test.for([
-  ["of this process, from before it began", () => process.pid, 1, true],
-  ["of a process that is gone", () => spawnSync("true").pid, 0, true],
-  ["of one that is there", () => process.ppid, 0, false],
-  ["of one that is there, from twelve hours ago", () => process.ppid, 12, true],
-] as const)("whether a backup with the lock %s is made", async ([, pid, hoursAgo, isMade]) => {
+test("a backup of a name is made once the process that made another one has ended, however it did", async () => {
   const path = join(directory, "again.sqlite");
-  await writeFile(`${path}.partial-lock`, String(pid()));
-  const at = Date.now() / 1_000 - hoursAgo * 3_600;
-  await utimes(`${path}.partial-lock`, at, at);
-  const made = backUp(file.database, path).then(() => "made", String);
-  expect(await made).toMatch(isMade ? /^made$/ : /another process is making the backup .*; if it was killed, remove /);
-  await rm(`${path}.partial-lock`, { force: true });
+  const locks = `new (require("node:sqlite").DatabaseSync)(${JSON.stringify(`${path}.partial-lock`)}).exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");`;
+  const other = spawn(process.execPath, ["-e", `${locks} console.log("locked"); setInterval(() => {}, 1_000)`]);
+  onTestFinished(() => void other.kill("SIGKILL"));
+  await once(other.stdout, "data");
+  await expect(backUp(file.database, path)).rejects.toThrow(/^another process is making the backup \S+$/);
+  expect(existsSync(`${path}.partial-lock`)).toBe(true);
+  other.kill("SIGKILL");
+  await once(other, "exit");
+  await backUp(file.database, path);
+  expect((await readdir(directory)).filter((name) => name.startsWith("again"))).toEqual(["again.sqlite"]);
+});
+
+test("no backup is made with a lock whose file another one has removed meanwhile", async () => {
+  const path = join(directory, "removed.sqlite");
+  vi.spyOn(DatabaseSync.prototype, "exec").mockImplementationOnce(function (this: DatabaseSync, sql) {
+    rmSync(`${path}.partial-lock`);
+    this.exec(sql);
+  });
+  onTestFinished(() => void vi.restoreAllMocks());
+  await expect(backUp(file.database, path)).rejects.toThrow("another process is making the backup");
+  expect((await readdir(directory)).filter((name) => name.startsWith("removed"))).toEqual([]);
+});
+
+test("a file that cannot be a lock is named", async () => {
+  const path = join(directory, "lockless.sqlite");
+  await mkdir(`${path}.partial-lock`);
+  await expect(backUp(file.database, path)).rejects.toThrow(`${path}.partial-lock cannot be used as a lock: unable to`);
 });
 
 test("archives are held for twelve hours while they are copied", async () => {
@@ -457,6 +471,14 @@ test("a database is not backed up or restored onto itself, by a link either", as
     await expect(restore(path, own)).rejects.toThrow("is the database itself");
   }
   expect((await stat(own)).ino).toBe(ino);
+  // Nor are its archives those of a backup.
+  const [path, archives] = [join(directory, "near.sqlite"), join(directory, "live-archives")];
+  await mkdir(archives);
+  await writeFile(join(archives, "uploaded-meanwhile"), "");
+  await symlink(archives, `${path}.archives`);
+  const refused = backUp(file.database, path, archives);
+  await expect(refused).rejects.toThrow(`${path}.archives has the database's own archives`);
+  expect([existsSync(path), await readdir(archives)]).toEqual([false, ["uploaded-meanwhile"]]);
 });
 
 test("a backup that cannot be written leaves nothing behind", async () => {

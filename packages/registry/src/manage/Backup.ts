@@ -1,8 +1,8 @@
 // Backup of a database in use, and its restore.
-import { existsSync, readFileSync, statSync } from "node:fs";
-import { access, constants, rename, rm, stat, writeFile } from "node:fs/promises";
+import { existsSync, rmSync } from "node:fs";
+import { access, constants, rename, rm, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { backup, type DatabaseSync } from "node:sqlite";
+import { backup, DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { assertKey } from "../api/KeyCheck.ts";
 import { migrations, stepsFrom } from "../api/Migrations.ts";
@@ -10,6 +10,7 @@ import type { SecretBox } from "../api/SecretBox.ts";
 import type { Row, SqlValue } from "../api/SqlDriver.ts";
 import { synced } from "../node/ArchiveFolder.ts";
 import {
+  busyCode,
   createPrivate,
   isCorrupt,
   isDiskFull,
@@ -18,7 +19,7 @@ import {
   type Run,
   type SqliteFile,
 } from "../node/SqliteFile.ts";
-import { archivesOf, copyArchives, firstOf, holdArchives, holdMs, removeOthers } from "./ArchiveFiles.ts";
+import { archivesOf, copyArchives, firstOf, holdArchives, removeOthers } from "./ArchiveFiles.ts";
 import { countProblems, schemaProblems, soundLine } from "./Check.ts";
 import { databaseOf, SqlDumpError } from "./SqlDump.ts";
 import { hasScopes, laterColumns, listCredentials, noteChange, type ListedCredential } from "./Accounts.ts";
@@ -60,21 +61,15 @@ export const backUp = async (
 ): Promise<BackupSummary> => {
   // Renaming a copy over the database would lose later writes of processes that have it open.
   if (await isSame(database.location() ?? "", path)) throw new BackupError(`${path} is the database itself`);
+  if (await isSame(archives, archivesOf(path)))
+    throw new BackupError(`${archivesOf(path)} has the database's own archives`);
   // Checked first: SQLite's own error would read as if the database could not be opened.
   await access(dirname(path), constants.W_OK).catch(() => {
     throw new BackupError(`${path} cannot be written: does its directory exist, and may this user write there?`);
   });
-  const [partial, lock] = [partialOf(path), lockOf(path)];
-  if (!isUnderWay(path)) await rm(lock, { force: true });
-  try {
-    await writeFile(lock, String(process.pid), { flag: "wx", mode: 0o600 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") {
-      throw new BackupError(`another process is making the backup ${path}; if it was killed, remove ${lock}`);
-    }
-    await rm(lock, { force: true });
-    throw namingFullDisk(error, path);
-  }
+  const partial = partialOf(path);
+  using lock = locked(path);
+  if (lock === undefined) throw new BackupError(`another process is making the backup ${path}`);
   const release = holdArchives(database);
   try {
     await removePartial(path);
@@ -102,43 +97,48 @@ export const backUp = async (
   } finally {
     release();
     await removePartial(path);
-    await rm(lock, { force: true });
   }
 };
 
 /** The name of a backup that is not complete. */
 const partialOf = (path: string): string => `${path}.partial`;
 
-/** The file that is there while a backup is made: the id of the process. */
-const lockOf = (path: string): string => `${path}.partial-lock`;
-
-/** Whether a backup is made, or was killed and its archives are still held. */
-const isHeld = (path: string): boolean =>
-  Date.now() - (statSync(lockOf(path), { throwIfNoEntry: false })?.mtimeMs ?? 0) < holdMs;
-
-/** Whether the process that makes a backup is there, as far as can be seen. */
-const isUnderWay = (path: string): boolean => {
-  if (!isHeld(path)) return false;
+/** Locks the name of a backup, by a file beside it, at most until the process ends; undefined while another one of it is made. */
+const locked = (path: string): Disposable | undefined => {
+  const lock = `${partialOf(path)}-lock`;
+  let database: DatabaseSync | undefined;
   try {
-    const pid = Number(readFileSync(lockOf(path), "utf8"));
-    // The first process of a container always has the same id.
-    if (pid === process.pid) return statSync(lockOf(path)).mtimeMs >= performance.timeOrigin;
-    return process.kill(pid, 0);
+    database = new DatabaseSync(lock, { timeout: 0 });
+    // Nothing is written, so that it needs no file for a journal.
+    database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
   } catch (error) {
-    return !["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "");
+    database?.close();
+    if (primaryCodeOf(error) === busyCode) return undefined;
+    throw new BackupError(`${lock} cannot be used as a lock: ${(error as Error).message}`, { cause: error });
   }
+  // Whoever had the lock may have removed the file that was opened here.
+  if (!existsSync(lock)) {
+    database.close();
+    return undefined;
+  }
+  return {
+    [Symbol.dispose]: () => {
+      rmSync(lock, { force: true });
+      database.close();
+    },
+  };
 };
 
 const removePartial = async (path: string): Promise<void> => {
   for (const end of ["", "-wal", "-shm", "-journal"]) await rm(partialOf(path) + end, { force: true });
 };
 
-/** Removes what a backup that was killed has left; its maker, if there is one after all, fails without `.partial`. */
+/** Removes what a backup that was killed has left. */
 export const removeUnfinished = async (path: string): Promise<void> => {
-  if (isHeld(path)) return;
+  using lock = locked(path);
+  if (lock === undefined) return;
   await removePartial(path);
   if (!existsSync(path)) await rm(archivesOf(path), { recursive: true, force: true });
-  await rm(lockOf(path), { force: true });
 };
 
 /** SQLite's own error would read as if the database's disk were full. */

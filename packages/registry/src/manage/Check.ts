@@ -38,7 +38,8 @@ export const checkDatabase = async (
       try {
         for await (const problem of part(file)) problems.push(problem);
       } catch (error) {
-        if (error instanceof KeyError) throw error;
+        // What this user may not read is not damaged.
+        if (error instanceof KeyError || (error as NodeJS.ErrnoException).code === "EACCES") throw error;
         const problem = `cannot be read to the end: ${(error as Error).message}`;
         if (!problems.includes(problem)) problems.push(problem);
       }

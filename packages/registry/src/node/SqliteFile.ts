@@ -12,7 +12,7 @@ const busyTimeoutMs = 10_000;
 
 /** Milliseconds after which a write is tried again while another process writes, and SQLite's code for that. */
 const busyRetryMs = 20;
-const busyCode = 5;
+export const busyCode = 5;
 
 /** SQLite's primary result codes of a file or disk that fails: READONLY, IOERR, CORRUPT, FULL, CANTOPEN. */
 const unavailableCodes: ReadonlySet<number> = new Set([8, 10, 11, 13, 14]);
