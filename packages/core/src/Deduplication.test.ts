@@ -1,4 +1,6 @@
 import { getEventListeners } from "node:events";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import * as Duration from "effect/Duration";
 import * as Effect from "effect/Effect";
 import { expect, test, vi } from "vitest";
@@ -144,4 +146,38 @@ test("who gives up waiting does so with its own reason, and the others go on", a
   works[0]?.resolve(value);
   expect([await leader, await patient, works.length]).toEqual([value, value, 1]);
   expect(getEventListeners(signal, "abort")).toEqual([]);
+});
+
+test("work that never ends is forgotten after three seconds, once other work begins", async () => {
+  setFlagsFromString("--expose-gc");
+  const collectGarbage = runInNewContext("gc") as () => void;
+  const { time, clock } = stopped();
+  const inFlight = new InFlight<{ n: number }>((value) => value);
+  const caller = { clock, cancel: new Cancellation(), state: {} };
+  const begin = (key: string): WeakRef<Promise<unknown>> => {
+    const never = new Promise<{ n: number }>(() => {});
+    void inFlight.dedupe(key, caller, () => never);
+    return new WeakRef(never);
+  };
+  const kept = async (works: ReadonlyArray<WeakRef<Promise<unknown>>>): Promise<ReadonlyArray<boolean>> => {
+    // A WeakRef holds its target until the end of the turn.
+    await new Promise((resolve) => void setImmediate(resolve));
+    collectGarbage();
+    return works.map((work) => work.deref() !== undefined);
+  };
+  const works = [begin("a")];
+  time.nowMs = 1;
+  works.push(begin("b"));
+  time.nowMs = 2_999;
+  works.push(begin("c"));
+  expect(await kept(works)).toEqual([true, true, true]);
+  time.nowMs = 3_000;
+  works.push(begin("d"));
+  expect(await kept(works)).toEqual([false, true, true, true]);
+  time.nowMs = 5_999;
+  works.push(begin("e"));
+  expect(await kept(works)).toEqual([false, true, true, true, true]);
+  time.nowMs = 6_000;
+  works.push(begin("f"));
+  expect(await kept(works)).toEqual([false, false, false, false, true, true]);
 });

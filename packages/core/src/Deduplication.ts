@@ -37,7 +37,9 @@ interface Caller {
 
 /** Running work by key. The key must contain all that the outcome depends on, credentials included. */
 export class InFlight<A> {
-  readonly #slots = new Map<string, Slot<A>>();
+  /** Not a Map: V8 keeps what was deleted from one, and all that it refers to, until a full garbage collection. */
+  readonly #slots: Record<string, Slot<A>> = Object.create(null) as Record<string, Slot<A>>;
+  #sweptMs = -Infinity;
   readonly #copy: (value: A) => A;
 
   /** `copy`: makes what each of several callers gets. */
@@ -50,12 +52,12 @@ export class InFlight<A> {
    * up. Rejects with the reason of `cancel`, which is this caller's own. Notes in `state` that several callers get the outcome.
    */
   dedupe(key: string, caller: Caller, work: () => Promise<A>): Promise<A> {
-    return this.#slots.has(key) ? this.#follow(key, caller, work) : this.#lead(key, caller, work);
+    return key in this.#slots ? this.#follow(key, caller, work) : this.#lead(key, caller, work);
   }
 
   async #follow(key: string, caller: Caller, work: () => Promise<A>): Promise<A> {
     const { clock, cancel, state } = caller;
-    for (let slot = this.#slots.get(key); slot !== undefined; slot = this.#slots.get(key)) {
+    for (let slot = this.#slots[key]; slot !== undefined; slot = this.#slots[key]) {
       const leftMs = slot.startMs + maxSharedWaitMs - steadyMs(clock);
       if (leftMs <= 0) break;
       slot.isJoined = true;
@@ -74,7 +76,7 @@ export class InFlight<A> {
     const startMs = steadyMs(caller.clock);
     this.#removeOld(startMs);
     const slot = { startMs, running: work(), isJoined: false, isEnded: false, random: Math.random() };
-    this.#slots.set(key, slot);
+    this.#slots[key] = slot;
     return slot.running.then(
       (value) => (this.#end(key, slot, caller) ? this.#copy(value) : value),
       (cause: unknown) => {
@@ -94,15 +96,15 @@ export class InFlight<A> {
 
   /** Removes an entry, unless another caller has replaced it. */
   #remove(key: string, slot: Slot<A>): void {
-    if (this.#slots.get(key) === slot) this.#slots.delete(key);
+    if (this.#slots[key] === slot) delete this.#slots[key];
   }
 
-  /** Removes abandoned entries, from the oldest on. */
+  /** Removes abandoned entries, now and then. */
   #removeOld(nowMs: number): void {
-    for (const [key, { startMs }] of this.#slots) {
-      if (startMs > nowMs - maxSharedWaitMs) return;
-      this.#slots.delete(key);
-    }
+    if (nowMs < this.#sweptMs + maxSharedWaitMs) return;
+    this.#sweptMs = nowMs;
+    for (const [key, slot] of Object.entries(this.#slots))
+      if (slot.startMs <= nowMs - maxSharedWaitMs) this.#remove(key, slot);
   }
 }
 
