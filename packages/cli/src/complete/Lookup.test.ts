@@ -66,6 +66,11 @@ test("engines are kept for a minute, and asked for anew when the file is damaged
   expect(await at(Date.now())).toBe(1);
 });
 
+test("engines are offered also where they cannot be kept", async () => {
+  vi.stubEnv("XDG_CACHE_HOME", "/dev/null");
+  expect(await values("tags")).toEqual(tags);
+});
+
 test("1,000 engines are offered at most, whatever a server sends", async () => {
   using other = makeHome();
   vi.stubEnv("XDG_CACHE_HOME", join(other.path, "cache"));

@@ -83,7 +83,11 @@ const keptEngines = async (
     // Not there, or half of it: asked anew.
   }
   const engines = await askedEngines(baseUrl, found, cache);
-  writeOwn(path, JSON.stringify(engines));
+  try {
+    writeOwn(path, JSON.stringify(engines));
+  } catch {
+    // The next completion asks again.
+  }
   return engines;
 };
 
