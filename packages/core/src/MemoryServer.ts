@@ -43,7 +43,8 @@ export interface MemoryServerOptions {
 
 /**
  * Engines in memory, answered as our registry answers its one user: all calls; pages, tags, parameters, media types, conditions, refusals.
- * Base URL and token may be any; engines stay in the order given. An upload needs its tag, since archives are not read here.
+ * Base URL and token may be any. Engines count as created in the order given; their times stay as given, and an upload has none. An
+ * upload needs its tag, since archives are not read here.
  */
 export const memoryServer = (options: MemoryServerOptions = {}): MemoryServer => {
   assertOptionNames(options, ["engines", "answer"], "memoryServer");
@@ -78,7 +79,9 @@ const respond = async (stored: Stored, request: Request): Promise<Response> => {
   const { engines } = stored;
   if (request.url.startsWith(`${archiveOrigin}/`)) return archived(stored, request);
   const { pathname, search, searchParams } = new URL(request.url);
-  const format = negotiate(request.headers.get("accept"))?.format ?? "json";
+  const representation = negotiate(request.headers.get("accept"));
+  if (representation === undefined) return failed("INVALID_ARGUMENT", "Accept allows no format", "json", 406);
+  const { format } = representation;
   const path = /(?<!\/)\/engines(?:\/.*)?$/.exec(pathname)?.[0] ?? "";
   if (methodsOf(path).length === 0) return failed("NOT_FOUND", "no such path", format);
   const isDeletion = request.method === "DELETE";
@@ -97,13 +100,14 @@ const respond = async (stored: Stored, request: Request): Promise<Response> => {
   }
   const tag = parseTag(match.tag ?? "");
   if (tag === undefined) return failed("INVALID_ARGUMENT", "a tag looks like name, name@1 or name@1.2", format);
+  if (isDeletion && tag.minor === undefined)
+    return failed("INVALID_ARGUMENT", "a version is deleted as name@major.minor", format);
   const found = resolve(engines, tag);
   if (found === undefined) return failed("NOT_FOUND", "engine not found", format);
   const engineTag = `${found.name}@${found.version}`;
   const message = (rest: MessageInitShape<typeof EngineMessageSchema>): Response =>
     answered(EngineMessageSchema, create(EngineMessageSchema, { engineId: found.id, engineTag, ...rest }), format);
   if (isDeletion) {
-    if (tag.minor === undefined) return failed("INVALID_ARGUMENT", "a version is deleted as name@major.minor", format);
     if (!conditionHolds(request, found)) return conditionFailed(format);
     engines.splice(engines.indexOf(found), 1);
     return message({});
@@ -172,9 +176,11 @@ const listed = (engines: ReadonlyArray<Engine>, parameters: URLSearchParams, for
   const { $typeName: _, $unknown: __, orderBy, isPublic, pagination: asked, ...unread } = query;
   // A parameter that is not read here would be ignored.
   unread satisfies Record<string, never>;
-  if (!["", "createdAt", "created_at"].includes(orderBy))
-    return failed("INVALID_ARGUMENT", `cannot order by ${orderBy}`, format);
-  const visible = isPublic ? engines.filter((engine) => engine.isPublic) : engines;
+  const [, field, direction] = /^(createdAt|created_at|name|)(?:(?<!^) (asc|desc))?$/.exec(orderBy) ?? [];
+  if (field === undefined) return failed("INVALID_ARGUMENT", `cannot order by ${orderBy}`, format);
+  const visible = engines.filter((engine) => !isPublic || engine.isPublic);
+  if (field === "name") visible.sort(byName);
+  if (direction === "desc") visible.reverse();
   const offset = asked?.offset ?? 0;
   const page = visible.slice(offset, offset + (asked?.limit || memoryPageSize));
   const total = visible.length;
@@ -183,15 +189,22 @@ const listed = (engines: ReadonlyArray<Engine>, parameters: URLSearchParams, for
   return answered(EngineListResponseSchema, create(EngineListResponseSchema, { engines: page, pagination }), format);
 };
 
-const resolve = (engines: ReadonlyArray<Engine>, tag: EngineTag): Engine | undefined => {
-  const none = { major: -Infinity, minor: -Infinity };
-  return engines
+/** Below all versions. */
+const none = { major: -Infinity, minor: -Infinity };
+
+const byVersion = (a: Engine, b: Engine): number =>
+  compareVersions(parseVersion(a.version) ?? none, parseVersion(b.version) ?? none);
+
+const byName = (a: Engine, b: Engine): number => (a.name === b.name ? byVersion(a, b) : a.name < b.name ? -1 : 1);
+
+const resolve = (engines: ReadonlyArray<Engine>, tag: EngineTag): Engine | undefined =>
+  engines
     .filter(({ name, version }) => {
       const { major, minor } = parseVersion(version) ?? none;
       return name === tag.name && (tag.major ?? major) === major && (tag.minor ?? minor) === minor;
     })
-    .toSorted((a, b) => compareVersions(parseVersion(b.version) ?? none, parseVersion(a.version) ?? none))[0];
-};
+    .toSorted(byVersion)
+    .at(-1);
 
 const answered = <D extends DescMessage>(
   schema: D,

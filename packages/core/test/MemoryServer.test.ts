@@ -117,13 +117,16 @@ it.each<[method: string, path: string, status: number, message: string]>([
   ["GET", "/engines/zipper?a=%zz", 400, "a malformed escape"],
   ["GET", "/engines?isPublic=maybe", 400, "isPublic"],
   ["GET", "/engines/zipper?engineData=*", 400, "engineData"],
-  ["GET", "/engines?orderBy=name", 400, "cannot order by name"],
+  ["GET", "/engines?orderBy=revision", 400, "cannot order by revision"],
+  ["GET", "/engines?orderBy=name+up", 400, "cannot order by name up"],
+  ["GET", "/engines?orderBy=+desc", 400, "cannot order by  desc"],
   ["GET", "/engines/Zip!", 400, "a tag looks like name, name@1 or name@1.2"],
   ["GET", "/engines/zipper@9", 404, "engine not found"],
   ["GET", "/engines/zipper@0.11", 404, "engine not found"],
   ["GET", "/engines/zipper/download", 404, "the engine has no archive"],
   ["DELETE", "/engines/zipper", 400, "a version is deleted as name@major.minor"],
   ["DELETE", "/engines/zipper@0", 400, "a version is deleted as name@major.minor"],
+  ["DELETE", "/engines/missing", 400, "a version is deleted as name@major.minor"],
 ])("%s %s is refused in memory with %i: %s", async (method, path, status, message) => {
   expect(await answerTo(method, path)).toEqual([
     status,
@@ -137,6 +140,10 @@ it.each<[method: string, path: string, status: number, message: string]>([
 it.each<[path: string, ids: ReadonlyArray<string>, hasPrevious: boolean, hasNext: boolean]>([
   ["/engines?orderBy=createdAt", ["1", "2", "3"], false, false],
   ["/engines?order_by=created_at", ["1", "2", "3"], false, false],
+  ["/engines?orderBy=createdAt+desc", ["3", "2", "1"], false, false],
+  ["/engines?orderBy=name", ["3", "1", "2"], false, false],
+  ["/engines?orderBy=name+asc&pagination.limit=2", ["3", "1"], false, true],
+  ["/engines?orderBy=name+desc", ["2", "1", "3"], false, false],
   ["/engines?pagination.limit=1", ["1"], false, true],
   ["/engines?pagination.limit=1&pagination.offset=1", ["2"], true, true],
   ["/engines?pagination.limit=1&pagination.offset=2", ["3"], true, false],
@@ -149,6 +156,10 @@ it.each<[path: string, ids: ReadonlyArray<string>, hasPrevious: boolean, hasNext
   ];
   expect([status, page.map(({ id }) => id)]).toEqual([200, ids]);
   expect([pagination["hasPrevious"] ?? false, pagination["hasNext"] ?? false]).toEqual([hasPrevious, hasNext]);
+});
+
+it("a format that is not there is refused in memory with 406", async () => {
+  expect(await answerTo("GET", "/engines", { accept: "text/html" })).toMatchObject([406, { code: 3 }]);
 });
 
 it("a page in memory has 20 engines where no limit is asked for", async () => {

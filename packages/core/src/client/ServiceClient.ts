@@ -28,8 +28,8 @@ import { receiver } from "./VerifiedResponse.ts";
 /** Options of one call of a service. */
 export interface ServiceCallOptions extends Omit<CallOptions, "format"> {
   /**
-   * What travels: `json` (default); `protobuf`, for services whose schema is surely yours; `verify`, which asks for protobuf and
-   * uses it where the server names the same schema, and sends JSON.
+   * What travels: `json` (default); `protobuf`, for services whose schema is surely yours; `verify`, which is JSON, but answers to GET
+   * in protobuf where the server names the same schema.
    */
   readonly format?: ServiceFormat | undefined;
   /**
