@@ -16,6 +16,9 @@ import { setTimeout } from "node:timers/promises";
 /** A lock that stays the same for so long is of a process that was stopped, or killed elsewhere: a change takes milliseconds. */
 const staleMs = 5_000;
 
+/** The same where its process has ended. Not at once: one in another container of this host name only seems to have. */
+const leftMs = 200;
+
 /** Shortest time between two attempts, in milliseconds. */
 const pollMs = 5;
 
@@ -32,14 +35,15 @@ export interface FileLock {
 /** Takes the lock of a file, `PATH.lock`, when it is free, stale, or of a process that has ended. Rejects with system errors. */
 export const lockFile = async (path: string): Promise<FileLock> => {
   const lock = `${path}.lock`;
-  let [seen, sinceMs]: [string | undefined, number] = [undefined, 0];
+  let [seen, sinceMs]: [string | undefined, number] = [undefined, Infinity];
   for (;;) {
     const own = make(lock);
     const isHeld = (): boolean => identityIn(lock) === own;
     if (own !== undefined) return { isHeld, release: () => void (isHeld() && remove(lock)) };
     const found = identityIn(lock);
     if (found !== seen) [seen, sinceMs] = [found, performance.now()];
-    const isStale = performance.now() - sinceMs > staleMs || isLeft(lock);
+    const sameMs = performance.now() - sinceMs;
+    const isStale = sameMs > staleMs || (sameMs > leftMs && isLeft(lock));
     // Another process that found the same may have taken it meanwhile.
     if (isStale && identityIn(lock) === found) remove(lock);
     await setTimeout(pollMs * (1 + Math.random()));

@@ -200,7 +200,7 @@ test("a change whose lock another process took for a stale one is made again, of
   expect(readdirSync(root)).toEqual([]);
 });
 
-test("the change of a killed process is none, and the next one waits for it no time, and removes what it left", async () => {
+test("the change of a killed process is none, and the next one takes its lock soon, and removes what it left", async () => {
   const root = makeFolder();
   const path = join(root, "file");
   writeOwn(path, "a");
@@ -220,7 +220,8 @@ test("the change of a killed process is none, and the next one waits for it no t
   for (const each of others) writeFileSync(join(root, each), "");
   const startMs = performance.now();
   await rewrite(path, "secret", async () => "b");
-  expect(performance.now() - startMs).toBeLessThan(4_000);
+  const tookMs = performance.now() - startMs;
+  expect([tookMs > 200, tookMs < 4_000]).toEqual([true, true]);
   expect([readFileSync(path, "utf8"), readdirSync(root)]).toEqual(["b", ["file", ...others].toSorted()]);
   // Also where nothing is to change, as with a login that never was.
   writeFileSync(join(root, left[1] ?? ""), "secret");
