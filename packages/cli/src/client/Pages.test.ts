@@ -134,6 +134,10 @@ test("the next page is asked for ahead while fewer engines were read, and given 
   expect(server.asked).toHaveLength(1);
 });
 
+const uncounted = {
+  list: async () => ({ engines: [], pagination: { total: 0, hasNext: true } }),
+} as unknown as Parameters<typeof pagesOf>[0];
+
 test("a list that ends early says what is missing", async () => {
   for (const [offset, count, total, said] of [
     [0, 0, 0.5, "after 0 of 0.5 engines"],
@@ -142,6 +146,9 @@ test("a list that ends early says what is missing", async () => {
   ] as const) {
     await expect(serverOf(count, total).read({ offset })).rejects.toThrow(`The server ended the list early, ${said}`);
   }
+  const pages = pagesOf(uncounted, {}, new AbortController().signal);
+  await pages.next();
+  await expect(pages.next()).rejects.toThrow("early, after 0 engines: an empty page");
 });
 
 test("a list has 100,000 pages at most", async () => {

@@ -72,8 +72,7 @@ export async function* pagesOf(
     for (let pages = 1; ; pages++) {
       const { engines, pagination } = await next;
       read += engines.length;
-      const isLast = engines.length === 0 || pagination?.hasNext !== true;
-      const isAhead = !isLast && read < ahead;
+      const isAhead = pagination?.hasNext === true && read < ahead;
       if (isAhead) {
         next = ask(read, limit);
         // Reported when it is awaited.
