@@ -439,8 +439,9 @@ const received = async (plan: Plan, result: UpstreamAnswer): Promise<Fetched> =>
   return { ...result, answer, entry: undefined, stored: false, shared: isWhole && (status >= 400 || isLost) };
 };
 
-/** Whether an entry that is not for an endpoint can be used again: fresh, or after validation. */
-const isUseful = ({ freshness, headers }: CacheEntry): boolean => freshness.explicit || hasValidator({ headers });
+/** Whether an entry that is not for an endpoint can be used again: fresh, or after validation. A cookie is shared only where that is said. */
+const isUseful = ({ freshness, headers }: CacheEntry): boolean =>
+  freshness.explicit || (hasValidator({ headers }) && fieldIn(headers, "set-cookie") === undefined);
 
 const nameIn = (tag: string): string => tag.replace(/@.*/s, "");
 

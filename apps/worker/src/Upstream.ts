@@ -88,8 +88,7 @@ const maxAttempts = 3; // requests for one answer, at most. The client of the pr
 const maxDelayMs = 1_000;
 const policy = { ...defaultRetryPolicy, maxDelayMs, maxRetryAfterMs: maxDelayMs };
 const maxRedirects = 3;
-/** Least bytes a second of a request's body that may take longer than an attempt: a slower one holds a place of others. */
-const minUploadRate = 1_000;
+const minUploadRate = 1_000; // bytes a second of a request's body that takes longer than an attempt: a slower one holds a place of others
 const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const maxErrorBytes = 64 * 1024; // longest body of an error that is read, in bytes
 

@@ -710,3 +710,14 @@ test("an answer that everybody may get has the request id of nobody else", async
   ]);
   expect(await ask({})).toEqual(["hit", null, null]);
 });
+
+test.each([
+  ["stored", { "cache-control": "max-age=60" }, "hit"],
+  ["not stored", {}, "fwd=uri-miss"],
+])("an answer with a cookie is %s for everybody by its fields %o", async (_what, fields, expected) => {
+  stage.edge = await stage.newEdge({ CACHE_ANONYMOUS: "on" });
+  const headers = { "last-modified": "Sat, 28 Nov 2020 00:00:00 GMT", "set-cookie": "session=1", ...fields };
+  stage.answer = () => new Response("x", { headers });
+  const ask = async () => cacheResult(await stage.edge.get(undefined, "/file"));
+  expect([await ask(), await ask()]).toEqual(["fwd=uri-miss", expected]);
+});
