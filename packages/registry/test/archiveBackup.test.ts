@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   truncateSync,
   writeFileSync,
@@ -57,8 +58,10 @@ test("a backup has the archives that its rows name, and restoring it brings them
   expect(objects).toHaveLength(3);
   expect(registry.file.rows({ sql: "SELECT * FROM archive_holds", values: [] })).toEqual([]);
   change(registry.file, carol, "three@0.1", "delete", Date.now());
+  mkdirSync(`${copy}.archives/incoming`);
   expect(await backUp(registry.file.database, copy)).toEqual({ users: 1, engines: 2 });
-  expect(readdirSync(`${copy}.archives`)).toHaveLength(2);
+  expect(readdirSync(`${copy}.archives`)).toHaveLength(3);
+  rmdirSync(`${copy}.archives/incoming`);
   // Exported are those of a user, or of all; one with a secret needs the key.
   const dave = ensureUser(registry.file, "dave", Date.now());
   const exported = { folder: join(folder, "exported"), archives: `${database}.archives` };
@@ -189,6 +192,14 @@ test.skipIf(process.platform === "win32")(
       }
     }
     expect(readdirSync(backups)).toEqual([]);
+    // A lock that may only be read keeps nobody away.
+    chmodSync(archives, 0o755);
+    chmodSync(object, 0o644);
+    const lock = join(backups, "a.sqlite.partial-lock");
+    writeFileSync(lock, "", { mode: 0o444 });
+    const { stderr } = await run(["backup", join(backups, "a.sqlite"), "--database", database], {}, "", user);
+    expect(stderr).toBe(`registry: ${lock} cannot be used as a lock: EACCES: permission denied, access '${lock}'\n`);
+    expect(readdirSync(backups)).toEqual(["a.sqlite.partial-lock"]);
   },
 );
 

@@ -130,9 +130,10 @@ export const copyArchives = async (
 export const firstOf = ([first = "", ...others]: ReadonlyArray<string>): string =>
   others.length === 0 ? first : `${first}, and ${others.length} more: \`registry check\` names all`;
 
-/** Removes archives that a backup does not name from its folder. */
+/** Removes archives that a backup does not name from its folder; other folders in there stay. */
 export const removeOthers = async (file: SqliteFile, folder: string): Promise<void> => {
   if (!existsSync(folder)) return;
   const named = new Set(namedArchives(file).map(({ archive }) => archive.key));
-  for (const name of await readdir(folder)) if (!named.has(name)) await rm(join(folder, name), { force: true });
+  for (const entry of await readdir(folder, { withFileTypes: true }))
+    if (!entry.isDirectory() && !named.has(entry.name)) await rm(join(folder, entry.name), { force: true });
 };

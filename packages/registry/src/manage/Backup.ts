@@ -1,5 +1,5 @@
 // Backup of a database in use, and its restore.
-import { existsSync, rmSync } from "node:fs";
+import { accessSync, existsSync, rmSync } from "node:fs";
 import { access, constants, rename, rm, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { backup, DatabaseSync } from "node:sqlite";
@@ -111,15 +111,12 @@ const locked = (path: string): Disposable | undefined => {
     database = new DatabaseSync(lock, { timeout: 0 });
     // Nothing is written, so that it needs no file for a journal.
     database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
+    // One that may only be read is shared, and whoever had the lock may have removed the file that was opened here.
+    accessSync(lock, constants.W_OK);
   } catch (error) {
     database?.close();
-    if (primaryCodeOf(error) === busyCode) return undefined;
+    if (primaryCodeOf(error) === busyCode || (error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw new BackupError(`${lock} cannot be used as a lock: ${(error as Error).message}`, { cause: error });
-  }
-  // Whoever had the lock may have removed the file that was opened here.
-  if (!existsSync(lock)) {
-    database.close();
-    return undefined;
   }
   return {
     [Symbol.dispose]: () => {
