@@ -63,7 +63,7 @@ export const createEngineClient = (options: JsonClientOptions = {}): JsonEngineC
 
 /**
  * An engine, a page or a status as JSON has it, with times as text: `JSON.stringify(toJson(engine))`. `JSON.stringify` of the message itself
- * throws, since the seconds of its times are BigInt.
+ * throws, since the seconds of its times are BigInt. Throws TypeError for any other message.
  */
 export const toJson = (message: Engine | EngineListResponse | EngineMessage): JsonObject => {
   switch (message.$typeName) {
@@ -73,6 +73,8 @@ export const toJson = (message: Engine | EngineListResponse | EngineMessage): Js
       return encodePlainJson(EngineListResponseSchema, message);
     case "bytenite.developer.EngineMessage":
       return encodePlainJson(EngineMessageSchema, message);
+    default:
+      throw new TypeError("toJson takes messages of the engines API; for others there is toJson of @bufbuild/protobuf");
   }
 };
 

@@ -198,6 +198,7 @@ test("an engine as JSON, with its times as text and as dates", async () => {
   });
   expect(toJson(await client.list())).toMatchObject({ engines: [{ name: "a" }], pagination: { total: 1 } });
   expect(toJson(await client.status("a"))).toMatchObject({ engineTag: "a@1.0" });
+  expect(() => toJson({ $typeName: "other.v1.Message" } as never)).toThrow("toJson takes messages of the engines API");
   expect(engine.createdAt && toDate(engine.createdAt).toISOString()).toBe("2025-04-10T10:13:20.250Z");
   expect(toDate(engine.updatedAt)).toBeUndefined();
   expect(toDate({ seconds: 1n, nanos: 1_999_999 }).getTime()).toBe(1_001);

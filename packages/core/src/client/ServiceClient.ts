@@ -33,7 +33,7 @@ export interface ServiceCallOptions extends Omit<CallOptions, "format"> {
    */
   readonly format?: ServiceFormat | undefined;
   /**
-   * Whether the call may be sent again although it may have been carried out. Default: GET, HEAD, OPTIONS, PUT, DELETE, and
+   * Whether the call may be sent again although it may have been carried out. Default: GET, OPTIONS, PUT, DELETE, and
    * rpcs with an `idempotency_level`. Others are sent again only after 429 or 503 with a time to wait, and where no connection
    * came about.
    */
