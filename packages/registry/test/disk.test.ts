@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -146,6 +146,13 @@ test.skipIf(!mounts())(
       // Not even the database.
       await writeFile(join(directory, "ballast"), Buffer.alloc(8_000_000)).catch(() => {});
       expect((await backup(directory)).stderr).toMatch(`registry: cannot write ${directory}/engines-`);
+      await rm(join(directory, "ballast"));
+      // The database, but not what SQLite needs beside it to end its log.
+      file.database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      const { bavail, bsize } = await statfs(directory);
+      const { size } = await stat(database);
+      await writeFile(join(directory, "ballast"), Buffer.alloc(bavail * bsize - size - 2 * bsize));
+      expect((await backup(directory)).stderr).toMatch(`registry: cannot make the backup ${directory}/engines-`);
       await rm(join(directory, "ballast"));
       expect(await files()).toEqual(there);
     });

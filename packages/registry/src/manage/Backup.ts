@@ -30,6 +30,9 @@ const pagesPerStep = 0x7fff_ffff;
 /** SQLite's primary result code of a value that a table does not take. */
 const constraintCode = 19;
 
+/** SQLite's primary result codes of a file that cannot be made, read or written: READONLY, IOERR, CANTOPEN. */
+const copyFailures: ReadonlySet<number> = new Set([8, 10, 14]);
+
 /** A backup that cannot be made or used; the message is for the operator. */
 export class BackupError extends Error {
   override readonly name = "BackupError";
@@ -93,7 +96,9 @@ export const backUp = async (
     await synced(dirname(path));
     return summary;
   } catch (error) {
-    throw namingFullDisk(error, path);
+    // SQLite does not say which of the two files it means.
+    if (!copyFailures.has(primaryCodeOf(error))) throw namingFullDisk(error, path);
+    throw new BackupError(`cannot make the backup ${path}: ${(error as Error).message}`, { cause: error });
   } finally {
     release();
     await removePartial(path);
