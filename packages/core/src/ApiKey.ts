@@ -13,7 +13,7 @@ import { exchange, publicUrl } from "./Transport.ts";
 /** An API key, and where it is exchanged. */
 export interface ApiKeyOptions {
   /** URL of the exchange. Default: `auth/access_token` next to the base URL (`/v1/dev` -> `/v1/auth/access_token`). */
-  readonly url?: string | URL;
+  readonly url?: string | URL | undefined;
 }
 
 /**

@@ -31,7 +31,7 @@ test("the defaults are those of the documents; the README test compares the numb
 test("a call overrides what it names, and nothing else; undefined names nothing", () => {
   const client = settingsOf({ headers: { a: "1" }, retry: { maxAttempts: 2, factor: 3 }, deadlineMs: 5 });
   const options = { headers: { b: "2" }, retry: { maxAttempts: 1, factor: undefined }, deadlineMs: undefined };
-  const call = settingsOf(options as unknown as CallOptions, client);
+  const call = settingsOf(options, client);
   expect(call.headers).toEqual({ a: "1", b: "2" });
   expect(call.retry).toMatchObject({ maxAttempts: 1, factor: 3, baseDelayMs: client.retry.baseDelayMs });
   expect(call.deadlineMs).toBe(5);

@@ -17,6 +17,7 @@ import {
   booleanRule,
   defined,
   hasMethods,
+  type Given,
   type OptionRule,
 } from "./OptionNames.ts";
 import { defaultReadLimits, type ReadLimits } from "./ReadLimits.ts";
@@ -56,12 +57,12 @@ export interface CallOptions {
   readonly format?: "auto" | Format | undefined;
   /** Headers of every request, besides those that the client sends. `accept` is always the client's own, `authorization` where it has a token. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  readonly retry?: Partial<RetryPolicy> | undefined;
+  readonly retry?: Given<RetryPolicy> | undefined;
   /** Longest time for one request and its whole answer, in milliseconds. Default 10,000. Infinity: no limit. */
   readonly attemptTimeoutMs?: number | undefined;
   /** Longest time for a call with all its requests and waits, in milliseconds. Default 30,000. Infinity: no limit. */
   readonly deadlineMs?: number | undefined;
-  readonly limits?: Partial<Limits> | undefined;
+  readonly limits?: Given<Limits> | undefined;
   /** Whether identical concurrent requests are sent once. Default true. */
   readonly dedupe?: boolean | undefined;
   /** Sends a second request when the first is slow: `hedging(...)` of `@bytenite-engines/core/hedging`. Default none. */

@@ -12,7 +12,7 @@ import {
 } from "./Credentials.ts";
 import { EngineError } from "./EngineError.ts";
 import { liveClock } from "./Timer.ts";
-import type { ExpiringToken, TokenOption } from "./Token.ts";
+import type { TokenOption } from "./Token.ts";
 
 const at = (nowMs: number): ExchangeTools => ({
   clock: Object.assign(Object.create(liveClock) as typeof liveClock, {
@@ -97,7 +97,7 @@ test.for([
   const credentials = makeCredentials(
     () => {
       asked += 1;
-      return given as ExpiringToken;
+      return given;
     },
     () => {},
   );

@@ -9,7 +9,7 @@ import { callOptionNames, type CallOptions, type ClientOptions } from "./ClientO
 import { orInvalid } from "./ClientParts.ts";
 import { isKeyed, runForRequest, type KeyedContext } from "./Credentials.ts";
 import { EngineError as PlainError, type EngineErrorFields } from "./EngineError.ts";
-import { assertObject, assertOptionNames, assertOptionTypes, defined } from "./OptionNames.ts";
+import { assertObject, assertOptionNames, assertOptionTypes, defined, type Given } from "./OptionNames.ts";
 import type { RetryPolicy } from "./Retry.ts";
 import { closest } from "./Suggestion.ts";
 import { facade, type Caller } from "./Run.ts";
@@ -39,7 +39,7 @@ export type RedactedTokenOption =
   | ((context: TokenContext) => GivenToken | Promise<GivenToken>);
 
 /** When and how often a call is sent again; times as numbers of milliseconds, or as durations. */
-export interface EffectRetryPolicy extends Partial<RetryPolicy> {
+export interface EffectRetryPolicy extends Given<RetryPolicy> {
   readonly baseDelay?: Duration.Input | undefined;
   readonly throttledBaseDelay?: Duration.Input | undefined;
   readonly maxDelay?: Duration.Input | undefined;
@@ -105,7 +105,7 @@ const millis = (name: string, input: Duration.Input | undefined): number | undef
   return Duration.toMillis(duration.value);
 };
 
-const plainRetry = (retry: EffectRetryPolicy): Partial<RetryPolicy> => {
+const plainRetry = (retry: EffectRetryPolicy): Given<RetryPolicy> => {
   assertOptionNames(retry, retryNames, "retry");
   const { schedule, baseDelay, throttledBaseDelay, maxDelay, maxRetryAfter, ...plain } = retry;
   assertOptionTypes({ schedule }, { schedule: ["a Schedule of Effect", Schedule.isSchedule] });
@@ -116,7 +116,7 @@ const plainRetry = (retry: EffectRetryPolicy): Partial<RetryPolicy> => {
     maxRetryAfterMs: millis("retry.maxRetryAfter", maxRetryAfter),
   };
   const backoff = schedule && { maxAttempts: Infinity, backoff: backoffOf(schedule) };
-  return { ...backoff, ...plain, ...defined(times) };
+  return { ...backoff, ...defined(plain), ...defined(times) };
 };
 
 const retryTimes = ["baseDelay", "throttledBaseDelay", "maxDelay", "maxRetryAfter"];

@@ -34,13 +34,13 @@ export interface Breaker {
 /** When the circuit opens and closes. */
 export interface BreakerOptions {
   /** How far back requests count, in milliseconds. Default 10,000. */
-  readonly windowMs?: number;
+  readonly windowMs?: number | undefined;
   /** Least requests in the window. Default 20. */
-  readonly minimumRequests?: number;
+  readonly minimumRequests?: number | undefined;
   /** Share of failures in the window that opens the circuit, above 0 and up to 1. Default 0.5. */
-  readonly failureRate?: number;
+  readonly failureRate?: number | undefined;
   /** How long the circuit stays open before one probe is let through, in milliseconds. Default 5,000. */
-  readonly openMs?: number;
+  readonly openMs?: number | undefined;
 }
 
 /** Number of intervals in the window. */

@@ -24,11 +24,11 @@ export interface Hedging {
 /** When to hedge. */
 export interface HedgingOptions {
   /** Milliseconds after which the second request is sent. Absent: the observed percentile. */
-  readonly delayMs?: number;
+  readonly delayMs?: number | undefined;
   /** Share of recent responses that are faster than the delay, above 0 and below 1. Default 0.95. */
-  readonly percentile?: number;
+  readonly percentile?: number | undefined;
   /** Responses before the first hedge. Default 20. */
-  readonly minSamples?: number;
+  readonly minSamples?: number | undefined;
 }
 
 /** Number of recent durations that are kept. */

@@ -36,9 +36,9 @@ export interface MemoryServer {
 /** Options of a server in memory. */
 export interface MemoryServerOptions {
   /** The engines it has; left out fields are empty. */
-  readonly engines?: ReadonlyArray<MessageInitShape<typeof EngineSchema>>;
+  readonly engines?: ReadonlyArray<MessageInitShape<typeof EngineSchema>> | undefined;
   /** Answers in its place, e.g. with a failure; undefined leaves the answer to it. `count` is the number of the request, from 1. */
-  readonly answer?: (request: Request, count: number) => Response | Promise<Response> | undefined;
+  readonly answer?: ((request: Request, count: number) => Response | Promise<Response> | undefined) | undefined;
 }
 
 /**

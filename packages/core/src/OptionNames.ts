@@ -66,6 +66,9 @@ export const hasMethods = (value: unknown, ...names: ReadonlyArray<string>): boo
   return true;
 };
 
+/** Options of which each may be left out or undefined. */
+export type Given<T> = { readonly [K in keyof T]?: T[K] | undefined };
+
 /** The values that are not undefined. */
 export const defined = <T extends object>(
   values: T | undefined,

@@ -12,7 +12,7 @@ export interface ListParams {
   /** Engines to skip. */
   readonly offset?: number | undefined;
   /** The same by the published names; `limit` and `offset` take precedence. */
-  readonly pagination?: { readonly limit?: number | undefined; readonly offset?: number } | undefined;
+  readonly pagination?: { readonly limit?: number | undefined; readonly offset?: number | undefined } | undefined;
   /** Only public engines. */
   readonly isPublic?: boolean | undefined;
 }

@@ -4,7 +4,7 @@ import { kindOf } from "./OptionNames.ts";
 /** A token, and until when it is good for all calls of the client, in milliseconds since 1970. Without that it is for one request. */
 export interface ExpiringToken {
   readonly token: string;
-  readonly expiresAtMs?: number;
+  readonly expiresAtMs?: number | undefined;
 }
 
 /** What a token source may use. */

@@ -13,18 +13,20 @@ import { idempotentMethods } from "./Retry.ts";
 /** Options of `nodeFetch`. */
 export interface NodeFetchOptions {
   /** How long an idle connection is kept for the next request, in milliseconds. Default 60,000; 0 closes it after each response. */
-  readonly idleTimeoutMs?: number;
+  readonly idleTimeoutMs?: number | undefined;
   /** Connections per origin at most; further requests wait for one. Default: no limit. */
-  readonly maxConnections?: number;
+  readonly maxConnections?: number | undefined;
   /** TLS settings: own certificate authorities, a client certificate. */
-  readonly tls?: Pick<https.AgentOptions, "ca" | "cert" | "key" | "pfx" | "passphrase" | "servername" | "minVersion">;
+  readonly tls?:
+    | Pick<https.AgentOptions, "ca" | "cert" | "key" | "pfx" | "passphrase" | "servername" | "minVersion">
+    | undefined;
   /**
    * Variables that name a proxy: HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in either case. Default `process.env`; `false` ignores
    * them. A proxy is http or https; `host:port` is http. NO_PROXY lists, between commas, hosts with or without port, ranges such as
    * `10.0.0.1-10.0.0.9`, or `*`: `api.test` is that host alone, `*.api.test` its subdomains, `.api.test` both. `10.0.0.0/8` and
    * `[2001:db8::1]` cover nothing; write `2001:db8::1`. `localhost`, 127.0.0.0/8 and `::1` have no proxy.
    */
-  readonly proxyEnv?: Readonly<Record<string, string | undefined>> | false;
+  readonly proxyEnv?: Readonly<Record<string, string | undefined>> | false | undefined;
 }
 
 /** Options of `nodeFetch` besides those of every `Fetch`. */

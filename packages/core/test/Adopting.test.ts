@@ -1,8 +1,11 @@
 // Misspelled options, error stacks and other stumbling blocks of new users.
 import { expect, expectTypeOf, test } from "vitest";
 import { memoryServer } from "../src/MemoryServer.ts";
+import { apiKey } from "../src/ApiKey.ts";
+import { breaker } from "../src/FailureRateBreaker.ts";
 import { toDate, toJson } from "../src/json.ts";
-import { optionsFromEnv } from "../src/node.ts";
+import { hedging } from "../src/LatencyHedging.ts";
+import { nodeFetch, optionsFromEnv } from "../src/node.ts";
 import {
   createEngineClient,
   EngineError,
@@ -180,6 +183,24 @@ test("a list can be had page by page", async () => {
   const pages: Array<ReadonlyArray<string>> = [];
   for await (const { engines } of client.listPages({ limit: 2 })) pages.push(engines.map(({ name }) => name));
   expect(pages).toEqual([["a", "b"], ["c"]]);
+});
+
+test("an option that is undefined is one that is left out", async () => {
+  const none = undefined;
+  const { fetch } = memoryServer({ engines, answer: none });
+  const client = createEngineClient({
+    fetch,
+    token: apiKey(() => "key", { url: none }),
+    retry: { maxAttempts: none },
+    limits: { maxPages: none },
+    hedging: hedging({ delayMs: none, percentile: none, minSamples: none }),
+    breaker: breaker({ windowMs: none, minimumRequests: none, failureRate: none, openMs: none }),
+  });
+  const options = { token: () => ({ token: "t", expiresAtMs: none }) };
+  expect((await client.list({ pagination: { limit: none, offset: none } }, options)).engines).toHaveLength(
+    engines.length,
+  );
+  expect(nodeFetch({ idleTimeoutMs: none, maxConnections: none, tls: none, proxyEnv: none })).toBeTypeOf("function");
 });
 
 test("an engine as JSON, with its times as text and as dates", async () => {

@@ -125,7 +125,10 @@ it.effect("a schedule is another backoff: its delays, and its end", () =>
     const options = {
       fetch: memoryServer({ engines, answer: () => new Response("{}", { status: 503 }) }).fetch,
       onEvent: (event: EngineEvent) => void (event.type === "retry" && delays.push(event.delayMs)),
-      retry: { schedule: Schedule.exponential("100 millis", 3).pipe(Schedule.upTo({ times: 3 })) },
+      retry: {
+        schedule: Schedule.exponential("100 millis", 3).pipe(Schedule.upTo({ times: 4 })),
+        maxAttempts: undefined,
+      },
     };
     const asked = yield* Effect.forkChild(Effect.flip(client.get("a", options)), { startImmediately: true });
     while (asked.pollUnsafe() === undefined) {
@@ -133,7 +136,7 @@ it.effect("a schedule is another backoff: its delays, and its end", () =>
       yield* Effect.promise(() => new Promise(setImmediate));
     }
     const { attempts, retryStopped } = yield* Fiber.join(asked);
-    expect([delays, attempts, retryStopped]).toEqual([[100, 300, 900], 4, "schedule"]);
+    expect([delays, attempts, retryStopped]).toEqual([[100, 300, 900, 2_700], 5, "schedule"]);
   }).pipe(Effect.provide(EngineClient.layer())),
 );
 
