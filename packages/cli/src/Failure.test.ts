@@ -1,5 +1,7 @@
 import { EngineError, type EngineErrorFields, type EngineErrorReason } from "@bytenite-engines/core/promise";
+import { UsageError, UserError } from "@bytenite-engines/registry/command";
 import { expect, test } from "vitest";
+import { HintedError } from "./Errors.ts";
 import { failureJson, failureOf, failureText } from "./Failure.ts";
 import { commandAt } from "./parse/CommandTable.ts";
 
@@ -131,6 +133,14 @@ const rows: ReadonlyArray<Row> = [
     { serverMessage: "no tag" },
     2,
     "Not a valid request: no tag\n`bne get --help` shows what it takes; a tag looks like name, name@1 or name@1.2.\n",
+  ],
+  [
+    "pull",
+    { _tag: "InvalidArgument" },
+    tag,
+    { serverMessage: "no tag" },
+    2,
+    "Not a valid request: no tag\n`bne pull --help` shows what it takes; a tag looks like name, name@1 or name@1.2.\n",
   ],
   [
     undefined,
@@ -349,7 +359,7 @@ const rows: ReadonlyArray<Row> = [
     "The answer of api.example is larger than maxJsonDepth = 5 allows\n`bne doctor` shows what kind of server this is.\n",
   ],
   [
-    "get",
+    "wait",
     { _tag: "TooLarge", limit: "maxBodyBytes", value: 5 },
     list,
     {},
@@ -488,6 +498,22 @@ test("every failed call has a sentence, a hint that helps and an exit code", () 
     expect(failure).toMatchObject({ reason: reason._tag, url, attempts: more.attempts ?? 1 });
     expect([failure.status, failure.code]).toEqual([more.status, more.code]);
   }
+});
+
+test("an error of bne's own keeps its message and hint, with the facts of the call that failed", () => {
+  const cause = new EngineError({ reason: { _tag: "NotFound" }, url: tag, attempts: 2, status: 404 });
+  expect(failureOf(new UserError("no archive", 7, "push it", { cause }))).toMatchObject({
+    message: "no archive",
+    hint: "push it",
+    exitCode: 3,
+    reason: "NotFound",
+    status: 404,
+    attempts: 2,
+  });
+  const own = { message: "no", hint: "yes" };
+  expect(failureOf(new UserError("no", 7, "yes"))).toEqual({ ...own, exitCode: 7, reason: "Failed" });
+  expect(failureOf(new UsageError("no", "yes"))).toEqual({ ...own, exitCode: 2, reason: "Usage" });
+  expect(failureOf(new HintedError(cause, "yes"))).toMatchObject({ hint: "yes", reason: "NotFound", exitCode: 3 });
 });
 
 test("other errors are usage errors by the option that they name, and unexpected else", () => {
