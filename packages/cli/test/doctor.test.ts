@@ -117,18 +117,31 @@ test("a base URL without its path, a redirect, and https to a port without TLS a
   using home = makeHome();
   await using server = await startServer((request, response) => {
     const location = { location: "https://b.example/v1/dev/engines?secret" };
-    response.writeHead(request.url?.startsWith("/moved/") === true ? 302 : 404, location).end();
+    response.writeHead(Number(/^\/(\d+)\//.exec(request.url ?? "")?.[1] ?? 404), location).end();
   });
   const { origin } = server;
+  const moved = "redirects to https://b.example/v1/dev; is that the server\\?";
   for (const [base, said] of [
     [origin, `answer +failed +404: does the base URL lack its path\\? It looks like ${origin}/v1/dev\n`],
     [`${origin}/v1/dev`, "answer +failed +404\n"],
-    [`${origin}/moved`, "answer +failed +302: redirects to https://b.example/v1/dev; is that the server\\?"],
+    [`${origin}/v1/dev/below`, "answer +failed +404\n"],
+    [`${origin}/299`, "answer +failed +299\n"],
+    [`${origin}/300`, `answer +failed +300: ${moved}`],
+    [`${origin}/399`, `answer +failed +399: ${moved}`],
+    [`${origin}/400`, "answer +failed +400\n"],
     [origin.replace("http", "https"), "tls +failed +this port speaks no TLS; does its address begin with http://"],
   ] as const) {
     const { stdout } = await bne(home, ["doctor"], { env: { BYTENITE_BASE_URL: base, BYTENITE_TOKEN: "x" } });
     expect(stdout).toMatch(new RegExp(said));
   }
+});
+
+test("a server that answers nothing is asked once", async () => {
+  using home = makeHome();
+  await using server = await startServer(({ socket }) => void socket.destroy());
+  const { stdout } = await bne(home, ["doctor"], { env: { BYTENITE_BASE_URL: server.baseUrl, BYTENITE_TOKEN: "x" } });
+  expect(stdout).toMatch(/^answer +failed +none: ECONNRESET\n/m);
+  expect(server.requests).toHaveLength(1);
 });
 
 test("a skewed clock, wrong labels, a cache and hints are reported", () =>

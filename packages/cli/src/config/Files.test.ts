@@ -142,7 +142,9 @@ test("a file that cannot be written leaves everything as it was, and nothing ope
   expect(() => writeAtomically(taken, "x")).toThrow(`Cannot write ${taken}: it is a directory`);
   expect(() => writeAtomically(join(root, "no", "file"), "x")).toThrow(`there is no folder ${root}/no`);
   expect(() => writeAtomically(join(root, "link"), "x")).toThrow("it is a pipe, a device or a socket");
-  beginAtomically(join(root, "new"), 0o600, true).discard();
+  const file = beginAtomically(join(root, "new"), 0o600, true);
+  for (let time = 0; time < 2; time++) file.discard();
+  expect(beginAtomically(join(root, "new"), 0o600, true).commit(() => false)).toBe(false);
   readText(join(taken, "x"), "own");
   writeAtomically(join(taken, "x"), "y");
   expect(readdirSync(root).toSorted()).toEqual(["fifo", "link", "taken"]);
