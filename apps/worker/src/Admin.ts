@@ -5,11 +5,10 @@ import { decide, isServedAfterFailure, look } from "./Decision.ts";
 import { fieldIn, hasForm, type Entry } from "./Entry.ts";
 import { base64url, ownersOf, tokenOf, utf8 } from "./Identity.ts";
 import type { Isolate } from "./Isolate.ts";
-import { logError } from "./Log.ts";
 import { parsePurge, purgeForms, wrongParameter } from "./Purge.ts";
 import { badRequest, parseRequest, refusal, refuse, unauthenticated, unknownPath, wrongMethod } from "./Request.ts";
 import type { RequestContext } from "./Request.ts";
-import { inTime, nobody } from "./Store.ts";
+import { inTime, logUnrecorded, nobody } from "./Store.ts";
 
 export const adminPrefix = "/-/";
 
@@ -69,7 +68,6 @@ const maxFormBytes = 16_384; // longest form that is read, in bytes
 const invalid = (message: string): Response => refuse(badRequest(message), null);
 
 const maxPurgeWaitMs = 5_000; // longest wait for a purge to be recorded, in milliseconds: then it goes on behind the answer
-const failed = (error: unknown): void => logError("a purge cannot be recorded", error);
 const notRecorded = refusal(503, "UNAVAILABLE", "purged in this isolate, perhaps not in others: send it again");
 
 /** Purges by parameters, or by a token in a form (`token=...`), which is always hard: a URL may be logged. */
@@ -88,7 +86,7 @@ const purge = async (isolate: Isolate, parameters: URLSearchParams, request: Req
   const scope = owners === undefined ? parsePurge(parameters) : { hard: true, owners };
   if (typeof scope === "string") return invalid(scope);
   flights.close(owners?.[0]);
-  const recorded = store.purge({ atMs: store.purgeTime(), ...scope }).then(() => true, failed);
+  const recorded = store.purge({ atMs: store.purgeTime(), ...scope }).then(() => true, logUnrecorded);
   context.waitUntil(recorded);
   if ((await inTime(maxPurgeWaitMs, recorded)) !== true) return refuse(notRecorded, null);
   return json({ purged: owners === undefined ? scope : { token: true, hard: true }, reach: store.reach });

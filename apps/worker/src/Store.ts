@@ -21,6 +21,7 @@ const maxChanges = 10_000; // most objects whose last change is remembered, so t
 const uncacheableForMs = 10_000; // after an uncacheable response: how long requests for it are not coalesced, in milliseconds
 export const nobody = ""; // the owner of responses to requests without a token
 
+export const logUnrecorded = (error: unknown): void => logError("a purge cannot be recorded", error);
 /** Undefined where the work takes longer. */
 export const inTime = <A>(ms: number, work: Promise<A>): Promise<A | undefined> => {
   const timer = Promise.withResolvers<undefined>();
@@ -129,7 +130,7 @@ export const createStore = (
     if (!isOwner || (hard && name === undefined)) identity.revoked = { sequence: ask().sequence, atMs };
     if (atMs >= noted.untilMs) Object.assign(noted, { count: 0, untilMs: atMs + purgesReadEveryMs });
     const recorded = ++noted.count === maxNoted ? { atMs, untilMs: noted.untilMs, hard: true } : scope;
-    if (noted.count <= maxNoted) await (isOwner ? notes : near)?.write({ ...recorded, owners });
+    if (noted.count <= maxNoted) await (isOwner ? notes : near)?.write({ ...recorded, owners }).catch(logUnrecorded);
   };
   const everybody = { notesReadAtMs: 0, hasEntries: true }; // who has no token
   /** The last reading of the log, for all users: when it began, and its end. Failures are ignored. */

@@ -277,6 +277,23 @@ test.each([
   said.mockRestore();
 });
 
+test("a write and a 401 that the log does not take are logged", async () => {
+  const said = vi.spyOn(console, "error").mockImplementation(() => {});
+  const log = { append: () => Promise.reject(new Error("no log")), since: async () => ({ purges: [], last: 0 }) };
+  const edge = startEdge(stage.upstream, stage.clock, undefined, {}, { purgeLog: () => log });
+  await edge.get("alice", "/engines/zipper", json);
+  const url = `${edgeOrigin}/v1/dev/engines/zipper/activate`;
+  await (await edge.send(new Request(url, { method: "POST", headers: { authorization: "alice" } }))).text();
+  await edge.settle();
+  const line = '{"level":"error","message":"a purge cannot be recorded","error":"Error: no log"}';
+  expect(said.mock.calls).toEqual([[line]]);
+  stage.answer = failing(401);
+  await edge.get("alice", "/engines/other", json);
+  await edge.settle();
+  expect(said.mock.calls).toEqual([[line], [line]]);
+  said.mockRestore();
+});
+
 test("the log of purges that an explanation reads is read to its end, also where the answer comes before it", async () => {
   const log = { append: async () => 1, since: async () => ({ purges: [], last: 0 }) };
   const { isolate } = startEdge(stage.upstream, stage.clock, await stage.store(), {}, { purgeLog: () => log });
