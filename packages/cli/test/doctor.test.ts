@@ -171,3 +171,16 @@ test("an expired token is reported first", () =>
     const { stdout } = await bne(home, ["doctor"], { env: { ...as(registry, "bob"), BYTENITE_TOKEN: jwt } });
     expect(stdout).toMatch(/credentials +token +failed +from BYTENITE_TOKEN; it ends \d+ y ago$/m);
   }));
+
+test("of a body without an end no more than a page is read", async () => {
+  await using server = await startServer((_, response) => {
+    const more = (): void => {
+      while (!response.destroyed && response.write(Buffer.alloc(65_536, " ")));
+      if (!response.destroyed) response.once("drain", more);
+    };
+    more();
+  });
+  using home = makeHome();
+  const { stdout } = await bne(home, ["doctor", "--base-url", server.baseUrl, "--deadline", "5s"]);
+  expect(stdout).toMatch(/answer +failed +none: more than 1048576 bytes/);
+});

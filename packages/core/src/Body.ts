@@ -1,6 +1,7 @@
 // Bounded reading of response bodies.
 import { LimitExceeded } from "./ReadLimits.ts";
-import type { FetchResponse, ResponseHeaders } from "./Fetch.ts";
+import { NoResponse, type FetchResponse, type ResponseHeaders } from "./Fetch.ts";
+import { hasMethods, kindOf } from "./OptionNames.ts";
 
 /** Bounds of one body, in bytes. */
 export interface BodyLimits {
@@ -17,18 +18,11 @@ export const readBody = (response: FetchResponse, limits: BodyLimits): Promise<U
   const { maxBodyBytes, maxDecodedBodyBytes } = limits;
   const announced = announcedLength(response.headers);
   if (announced !== undefined && announced > maxBodyBytes) return refused(response, "maxBodyBytes", maxBodyBytes);
-  const { type } = response;
   // Another origin's answer in a browser may be compressed without saying so here.
-  const isPlain = type !== "cors" && !response.headers.has("content-encoding");
-  // Reading in one go is cheaper. It is bounded where the length is known and no decompression can stretch it.
-  // One that a custom `fetch` has made up has neither this type nor an address, and may announce what it likes.
-  const isSent = type === "basic" || (response.url ?? "") !== "";
-  if (isPlain && isSent && announced !== undefined && announced <= maxDecodedBodyBytes)
-    // `bytes()` spares a copy where the runtime has it (Node 22, browsers since 2025).
-    return response.bytes?.() ?? response.arrayBuffer().then((buffer) => new Uint8Array(buffer));
-  return isPlain && maxBodyBytes < maxDecodedBodyBytes
-    ? readStream(response, "maxBodyBytes", maxBodyBytes)
-    : readStream(response, "maxDecodedBodyBytes", maxDecodedBodyBytes);
+  const isPlain = response.type !== "cors" && !response.headers.has("content-encoding");
+  const limit = isPlain && maxBodyBytes < maxDecodedBodyBytes ? "maxBodyBytes" : "maxDecodedBodyBytes";
+  const tooLong = (): LimitExceeded => new LimitExceeded(limit, limits[limit]);
+  return response.bytesWithin?.(limits[limit], tooLong) ?? readStream(response, limits[limit], tooLong);
 };
 
 const refused = async (response: FetchResponse, limit: keyof BodyLimits, maxBytes: number): Promise<never> => {
@@ -44,27 +38,39 @@ export const announcedLength = (headers: ResponseHeaders): number | undefined =>
 
 const readStream = async (
   response: FetchResponse,
-  limit: keyof BodyLimits,
   maxBytes: number,
+  tooLong: () => LimitExceeded,
 ): Promise<Uint8Array<ArrayBuffer>> => {
-  if (response.body === null) return new Uint8Array();
-  const reader = response.body.getReader();
-  // In one buffer that grows: bytes may come one by one.
+  const { body } = response;
+  if (body === null) return new Uint8Array();
+  if (!hasMethods(body, "getReader"))
+    throw new NoResponse(
+      `fetch must resolve with a standard Response, whose body is a ReadableStream or null, not ${kindOf(body)}`,
+    );
+  const reader = body.getReader();
   let bytes = new Uint8Array();
   let length = 0;
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
     const chunk = part.value ?? new Uint8Array();
     if (length + chunk.byteLength > maxBytes) {
       await reader.cancel();
-      throw new LimitExceeded(limit, maxBytes);
+      throw tooLong();
     }
-    if (length + chunk.byteLength > bytes.byteLength) {
-      const larger = new Uint8Array(Math.max(2 * bytes.byteLength, length + chunk.byteLength));
-      larger.set(bytes.subarray(0, length));
-      bytes = larger;
+    if (length === 0 && hasOwnMemory(chunk)) bytes = chunk;
+    else {
+      // In one buffer that grows: bytes may come one by one.
+      if (length + chunk.byteLength > bytes.byteLength) {
+        const larger = new Uint8Array(Math.max(2 * bytes.byteLength, length + chunk.byteLength));
+        larger.set(bytes.subarray(0, length));
+        bytes = larger;
+      }
+      bytes.set(chunk, length);
     }
-    bytes.set(chunk, length);
     length += chunk.byteLength;
   }
-  return bytes.slice(0, length);
+  return length === bytes.byteLength ? bytes : bytes.slice(0, length);
 };
+
+/** Whether nothing else is in the memory of a chunk. */
+export const hasOwnMemory = (chunk: Uint8Array): chunk is Uint8Array<ArrayBuffer> =>
+  chunk.buffer instanceof ArrayBuffer && chunk.buffer.byteLength === chunk.byteLength;

@@ -7,6 +7,9 @@ export const framingField =
 /** A body in a content coding that cannot be decoded. */
 export class UnknownCoding extends Error {}
 
+/** What a user's function gives instead of a response. */
+export class NoResponse extends TypeError {}
+
 /** Header fields of a response; names in any case. */
 export interface ResponseHeaders {
   get(name: string): string | null;
@@ -36,14 +39,11 @@ export interface FetchInit {
 export interface FetchResponse {
   readonly status: number;
   readonly headers: ResponseHeaders;
-  /** Where the response came from. Without it, the length that the headers announce is not relied on. */
-  readonly url?: string;
   /** `cors` and `opaqueredirect` matter, in browsers. */
   readonly type?: string;
   readonly body: { getReader(): BodyReader; cancel(): Promise<void> } | null;
-  /** The whole body. */
-  bytes?(): Promise<Uint8Array<ArrayBuffer>>;
-  arrayBuffer(): Promise<ArrayBuffer>;
+  /** The whole body, where that is quicker than a reader. Rejects with `tooLong()` once there are more bytes. */
+  bytesWithin?(maxBytes: number, tooLong: () => Error): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** The part of `fetch` that the client uses; every standard `fetch` is one, and so is `nodeFetch` of core's entry `node`. */

@@ -151,6 +151,21 @@ test("what is no response is the user's mistake, not the server's", async () => 
     ).rejects.toThrow(/^fetch must resolve with a standard Response, with status and headers, not /);
 });
 
+test.for([undefined, "text", {}])(
+  "a response with the body %j, as polyfills of fetch have, is refused with a name",
+  async (body) => {
+    const given = { status: 200, headers: new Headers(), body };
+    await expect(
+      exchange(
+        (() => Promise.resolve(given)) as never,
+        { url, method: "GET", headers: {} },
+        limits,
+        new Cancellation(),
+      ),
+    ).rejects.toThrow(/^fetch must resolve with a standard Response, whose body is a ReadableStream or null, not /);
+  },
+);
+
 test("a request that is given up is not sent, and ends with the reason", async () => {
   const controller = new AbortController();
   controller.abort(new Error("given up"));

@@ -1,6 +1,13 @@
 // One HTTP exchange over `fetch`, with bounded bodies.
 import { readBody, type BodyLimits } from "./Body.ts";
-import { UnknownCoding, type Fetch, type FetchInit, type FetchResponse, type ResponseHeaders } from "./Fetch.ts";
+import {
+  NoResponse,
+  UnknownCoding,
+  type Fetch,
+  type FetchInit,
+  type FetchResponse,
+  type ResponseHeaders,
+} from "./Fetch.ts";
 import { EngineError, type EngineErrorReason, type UnreachableProblem } from "./EngineError.ts";
 import { hasMethods, kindOf } from "./OptionNames.ts";
 import { LimitExceeded } from "./ReadLimits.ts";
@@ -100,8 +107,6 @@ const redirectTarget = (from: string, method: string, response: FetchResponse, r
 };
 
 class RefusedRedirect extends Error {}
-
-class NoResponse extends TypeError {}
 
 /** Throws TypeError for what is no response, in what the user gave as the option `name`. */
 export const assertResponse = (given: unknown, name: string, must: string): void => {

@@ -35,9 +35,17 @@ export interface NodeFetchInit extends FetchInit {
   onBodySent?: (bytes: number, totalBytes: number) => void;
 }
 
+/** A response of `nodeFetch`. */
+export interface NodeFetchResponse extends FetchResponse {
+  readonly url: string;
+  bytesWithin(maxBytes: number, tooLong: () => Error): Promise<Uint8Array<ArrayBuffer>>;
+  /** The whole body, without a limit. */
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
+
 /** A `Fetch` that owns its connections. */
-export interface NodeFetch extends Fetch {
-  (url: string, init?: NodeFetchInit): Promise<FetchResponse>;
+export interface NodeFetch extends Pick<Fetch, "takesOnAbort"> {
+  (url: string, init?: NodeFetchInit): Promise<NodeFetchResponse>;
   /** The origin of the proxy that requests for a URL go through. */
   proxyOf(url: string): string | undefined;
   /** Closes all connections. Requests under way fail, as do those that wait for a connection. */
@@ -66,8 +74,8 @@ export const nodeFetch = (options: NodeFetchOptions = {}): NodeFetch => {
     proxyOf: proxyEnv === false ? () => undefined : proxiesIn(proxyEnv),
   };
   let connections = new Connections(settings);
-  const fetch = (text: string, init: NodeFetchInit = {}): Promise<FetchResponse> =>
-    new Promise<FetchResponse>((resolve, reject) => {
+  const fetch = (text: string, init: NodeFetchInit = {}): Promise<NodeFetchResponse> =>
+    new Promise<NodeFetchResponse>((resolve, reject) => {
       const url = new URL(text);
       if (url.protocol !== "http:" && url.protocol !== "https:")
         throw new TypeError(`nodeFetch: ${url.protocol} is not http: or https:`);
@@ -157,7 +165,7 @@ interface Exchange {
   readonly method: string;
   readonly body: Uint8Array | undefined;
   readonly init: NodeFetchInit;
-  readonly resolve: (response: FetchResponse) => void;
+  readonly resolve: (response: NodeFetchResponse) => void;
   readonly reject: (cause: unknown) => void;
 }
 

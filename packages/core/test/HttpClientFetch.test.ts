@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect";
 import * as FetchHttpClient from "effect/http/FetchHttpClient";
 import * as HttpClient from "effect/http/HttpClient";
 import * as Layer from "effect/Layer";
+import { defaultBodyLimits, readBody } from "../src/Body.ts";
 import { EngineClient } from "../src/EngineClient.ts";
 import { fetchOf, layerHttpClient } from "../src/HttpClientFetch.ts";
 import { json, startServer } from "@bytenite-engines/test-kit/ports";
@@ -107,7 +108,7 @@ it.live("with and without a signal, and without a body, the response is that of 
     const { signal } = new AbortController();
     const answers = [{}, { signal }, { method: "PUT" }, { method: "PUT", signal }].map(async (init) => {
       const response = await fetch(server.baseUrl, init);
-      const text = new TextDecoder().decode(await response.arrayBuffer());
+      const text = new TextDecoder().decode(await readBody(response, defaultBodyLimits));
       return [response.status, response.headers.get("x-a"), text, response.body === null];
     });
     expect(yield* Effect.promise(() => Promise.all(answers))).toEqual([

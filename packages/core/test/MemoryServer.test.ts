@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Stream from "effect/Stream";
+import { defaultBodyLimits, readBody } from "../src/Body.ts";
 import { EngineClient } from "../src/EngineClient.ts";
 import { memoryServer } from "../src/MemoryServer.ts";
 import { createEngineClient } from "../src/promise.ts";
@@ -105,7 +106,10 @@ const answerTo = async (
   const { fetch } = memoryServer({ engines: given });
   const sent = { accept: "application/json", ...headers };
   const response = await fetch(`${base}${path}`, { method, headers: sent, ...(body !== undefined && { body }) });
-  return [response.status, JSON.parse(new TextDecoder().decode(await response.arrayBuffer())) as unknown];
+  return [
+    response.status,
+    JSON.parse(new TextDecoder().decode(await readBody(response, defaultBodyLimits))) as unknown,
+  ];
 };
 
 it.each<[method: string, path: string, status: number, message: string]>([

@@ -1,6 +1,6 @@
 // Client and access token of a run, hints for unknown tags.
 import { UserError } from "@bytenite-engines/registry/command";
-import { nodeFetch, type NodeFetch } from "@bytenite-engines/core/node";
+import { nodeFetch, type NodeFetch, type NodeFetchResponse } from "@bytenite-engines/core/node";
 import {
   createEngineClient,
   type ClientOptions,
@@ -84,7 +84,10 @@ const exchanges = (
 };
 
 /** `fetch` for a run: answers from caches are noted with their age; `fresh`, or --fresh, asks past caches. */
-export const fetchOf = (invocation: Invocation, fresh = false): Fetch => {
+export const fetchOf = (
+  invocation: Invocation,
+  fresh = false,
+): ((...request: Parameters<Fetch>) => Promise<NodeFetchResponse>) => {
   const isFresh = fresh || isOn(invocation, "fresh");
   const sending = httpFetch();
   return async (url, init) => {

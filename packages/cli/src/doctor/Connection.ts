@@ -14,6 +14,9 @@ import { found, type Check } from "./Check.ts";
 const leastCertificateDays = 7;
 const dayMs = 86_400_000;
 
+/** Longest answer with one engine that is read, in bytes. */
+const maxPageBytes = 1_048_576;
+
 /** Whether the host of a URL, or of the proxy for it, has a name, and what it means. */
 export const checkName = async (url: URL, isProxy = false): Promise<Check> => {
   const host = url.hostname.replaceAll(/^\[|\]$/g, "");
@@ -132,7 +135,7 @@ export const plainAnswers = async (
         headers: { accept, ...(token === undefined ? {} : { authorization: token }) },
         signal: AbortSignal.any([signal, limit]),
       });
-      const bytes = new Uint8Array(await response.arrayBuffer());
+      const bytes = await response.bytesWithin(maxPageBytes, () => new Error(`more than ${maxPageBytes} bytes`));
       answers.push({
         accept,
         status: response.status,

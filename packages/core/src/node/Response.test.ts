@@ -100,6 +100,20 @@ test("refuses a content coding that it cannot decode", async () => {
   expect((await reasonOf(clientOf(origin).get("zipper")))._tag).toBe("Undecodable");
 });
 
+test.for([
+  ["plain", (body: Buffer) => body],
+  ["gzip", gzipSync],
+] as const)("reads a body as long as its limit, and none a byte longer: %s", async ([coding, compress]) => {
+  const origin = await served((_, response) => {
+    response.writeHead(200, coding === "gzip" ? { "content-encoding": coding } : {});
+    response.end(compress(Buffer.alloc(100_000)));
+  });
+  const read = async (maxBytes: number) =>
+    (await madeFetch()(origin, init())).bytesWithin(maxBytes, () => new RangeError(`more than ${maxBytes}`));
+  expect(await read(100_000)).toHaveLength(100_000);
+  await expect(read(99_999)).rejects.toEqual(new RangeError("more than 99999"));
+});
+
 test("as the built-in fetch, reads every member of gzip, refuses other bytes behind one, and ignores those behind br", async () => {
   const bodies: Readonly<Record<string, [coding: string, body: Buffer]>> = {
     "/members": ["gzip", Buffer.concat([gzipSync("a"), gzipSync("b")])],

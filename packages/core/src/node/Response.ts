@@ -1,6 +1,7 @@
 // The response of a nodeFetch, and its content codings.
 import type * as http from "node:http";
 import type { Readable, Transform, TransformCallback } from "node:stream";
+import { hasOwnMemory } from "../Body.ts";
 import { UnknownCoding, type BodyReader, type FetchResponse, type ResponseHeaders } from "../Fetch.ts";
 
 /** Content codings that one response may have, one around the other, at most. */
@@ -107,19 +108,24 @@ export class NodeResponse implements FetchResponse {
     return { getReader: () => this.#reader(), cancel: () => this.#leave() };
   }
 
-  /** The whole body. Without a limit of its own: for bodies of known length without content coding. */
-  bytes(): Promise<Uint8Array<ArrayBuffer>> {
+  bytesWithin(maxBytes: number, tooLong: () => Error): Promise<Uint8Array<ArrayBuffer>> {
     return new Promise((resolve, reject) => {
       const chunks: Array<Buffer> = [];
-      const settle = () => (this.#error === undefined ? resolve(joined(chunks)) : reject(this.#error));
+      let length = 0;
+      const settle = () => (this.#error === undefined ? resolve(joined(chunks, length)) : reject(this.#error));
       this.#wake = settle;
-      if (this.#error !== undefined || this.#content.readableEnded) settle();
-      else this.#content.on("data", (chunk: Buffer) => chunks.push(chunk)).on("end", settle);
+      if (this.#error !== undefined || this.#content.readableEnded) return settle();
+      const take = (chunk: Buffer): void => {
+        length += chunk.byteLength;
+        if (length > maxBytes) this.destroy(tooLong());
+        else chunks.push(chunk);
+      };
+      this.#content.on("data", take).on("end", settle);
     });
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    return (await this.bytes()).buffer;
+    return (await this.bytesWithin(Infinity, cancelled)).buffer;
   }
 
   /** Reads chunk by chunk on demand, so that unread bytes stay within the buffer of the stream. */
@@ -193,11 +199,10 @@ class NodeHeaders implements ResponseHeaders {
 }
 
 /** A copy, unless one chunk has its memory for itself: mostly it shares that with other reads. */
-const joined = (chunks: ReadonlyArray<Buffer>): Uint8Array<ArrayBuffer> => {
+const joined = (chunks: ReadonlyArray<Buffer>, length: number): Uint8Array<ArrayBuffer> => {
   const [first] = chunks;
-  if (chunks.length === 1 && first?.buffer instanceof ArrayBuffer && first.buffer.byteLength === first.byteLength)
-    return new Uint8Array(first.buffer);
-  const whole = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.byteLength, 0));
+  if (chunks.length === 1 && first !== undefined && hasOwnMemory(first)) return new Uint8Array(first.buffer);
+  const whole = new Uint8Array(length);
   let offset = 0;
   for (const chunk of chunks) {
     whole.set(chunk, offset);

@@ -30,7 +30,7 @@ test.for(own)("the server in memory answers $name", async ({ target = "", method
     redirect: "manual",
     signal: new AbortController().signal,
   });
-  const text = new TextDecoder().decode(await response.arrayBuffer());
+  const text = await (response as Response).text();
   const answered = response.status === 200 ? text : rpcCodeOf((JSON.parse(text) as { readonly code: number }).code);
   expect([response.status, answered]).toEqual(
     "data" in expected ? [200, JSON.stringify(expected.data(seeds))] : [expected.refused.status, expected.refused.code],
