@@ -200,6 +200,9 @@ test.skipIf(process.platform === "win32")(
     const { stderr } = await run(["backup", join(backups, "a.sqlite"), "--database", database], {}, "", user);
     expect(stderr).toBe(`registry: ${lock} cannot be used as a lock: EACCES: permission denied, access '${lock}'\n`);
     expect(readdirSync(backups)).toEqual(["a.sqlite.partial-lock"]);
+    chmodSync(backups, 0o555);
+    const locked = await run(["backup", backups, "--database", database], {}, "", user);
+    expect(locked.stderr).toMatch(/^registry: \S+ cannot be written: does its directory exist, and may this user/);
   },
 );
 

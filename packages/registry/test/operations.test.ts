@@ -121,7 +121,7 @@ test("backups into a directory are named by their time, and all but the newest a
   // Left by a backup that was killed, beside one that is under way and a whole one.
   const [killed, running, whole] = [1, 2, 3].map((day) => `engines-2020020${day}T000000000Z.sqlite`);
   for (const name of [killed, running, whole]) await mkdir(join(folder, `${name}.archives`));
-  const ends = [".archives/x", ".partial-journal", ".partial", ".partial-lock"];
+  const ends = [".archives/x", ".partial-journal", ".partial-wal", ".partial-shm", ".partial", ".partial-lock"];
   const left = [killed, running].flatMap((name) => ends.map((end) => `${name}${end}`));
   for (const name of [...left, `${whole}`, `${whole}.partial-lock`]) await writeFile(join(folder, name), "");
   const lock = new DatabaseSync(join(folder, `${running}.partial-lock`));
@@ -134,6 +134,8 @@ test("backups into a directory are named by their time, and all but the newest a
     `${running}.partial`,
     `${running}.partial-journal`,
     `${running}.partial-lock`,
+    `${running}.partial-shm`,
+    `${running}.partial-wal`,
     whole,
     `${whole}.archives`,
   ]);

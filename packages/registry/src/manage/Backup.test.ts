@@ -8,7 +8,7 @@ import { DatabaseSync } from "node:sqlite";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
-import { migrate } from "../api/Migrations.ts";
+import { migrate, migrations } from "../api/Migrations.ts";
 import { beginArchive } from "../archive/ArchiveStore.ts";
 import { makeArchiveFolder, nodeSha256 } from "../node/ArchiveFolder.ts";
 import { openSqlite, type SqliteFile } from "../node/SqliteFile.ts";
@@ -106,6 +106,8 @@ test("while a backup is made nobody else takes its file for one that was left, n
   vi.spyOn(handles, "sync").mockImplementationOnce(async () => {
     await removeUnfinished(path);
     others.push(existsSync(`${path}.partial`), await backUp(file.database, path).catch(String));
+    // Whoever takes the lock away by hand does not make it fail.
+    await rm(`${path}.partial-lock`);
   });
   onTestFinished(() => void vi.restoreAllMocks());
   await backUp(file.database, path);
@@ -141,6 +143,53 @@ test("a file that cannot be a lock is named", async () => {
   const path = join(directory, "lockless.sqlite");
   await mkdir(`${path}.partial-lock`);
   await expect(backUp(file.database, path)).rejects.toThrow(`${path}.partial-lock cannot be used as a lock: unable to`);
+});
+
+test("a backup of many pages is made while the database is written to all the time", async () => {
+  const path = join(directory, "written.sqlite");
+  const opened = openSqlite(path);
+  await migrate(opened.port, 0);
+  opened.transaction((run) => {
+    for (let row = 0; row < 2_500; row++) noteChange(run, 4, "long", "", { text: "x".repeat(4_000) });
+  });
+  const other = openSqlite(path);
+  let writes = 0;
+  const writing = setInterval(() => {
+    noted(other, "meanwhile");
+    writes += 1;
+    if (writes === 1_000) clearInterval(writing);
+  });
+  onTestFinished(() => {
+    clearInterval(writing);
+    for (const { close } of [opened, other]) close();
+  });
+  expect(await backUp(opened.database, join(directory, "of-written.sqlite"))).toEqual({ users: 0, engines: 0 });
+  expect(writes).toBeLessThan(1_000);
+});
+
+test("a backup of a later version is not restored, nor made", async () => {
+  const [path, backup] = [join(directory, "later.sqlite"), join(directory, "of-later.sqlite")];
+  await backUp(file.database, path);
+  const opened = openSqlite(path);
+  onTestFinished(() => opened.close());
+  opened.transaction((run) => run("INSERT INTO migrations VALUES (?, 0)", migrations.length + 1));
+  await expect(restore(path, join(directory, "never.sqlite"))).rejects.toThrow("was made by a newer registry");
+  await expect(backUp(opened.database, backup)).rejects.toThrow("was made by a newer registry");
+  expect(existsSync(backup)).toBe(false);
+});
+
+test("a sound database is replaced without being rebuilt, also one with statistics of SQLite", async () => {
+  const [backup, target] = [join(directory, "analysed.sqlite"), join(directory, "over-analysed.sqlite")];
+  const opened = openSqlite(target);
+  await migrate(opened.port, 0);
+  await addCredential(opened, ensureUser(opened, "carol", 1), "token", "token-of-carol", 2);
+  opened.database.exec("ANALYZE");
+  await backUp(opened.database, backup);
+  const exec = vi.spyOn(DatabaseSync.prototype, "exec");
+  onTestFinished(() => void vi.restoreAllMocks());
+  await restore(backup, target);
+  expect(exec.mock.calls.filter(([sql]) => sql.includes("VACUUM"))).toEqual([]);
+  opened.close();
 });
 
 test("archives are held for twelve hours while they are copied", async () => {
@@ -297,6 +346,14 @@ test("before a restore is told what would be valid again, though it may have bee
     expect(await told(nowhere, true)).toEqual([[40, []]]);
   }
   expect(await told(join(directory, "newer.sqlite"), false)).toEqual([[40, [0, 1]]]);
+  const later = openSqlite(source);
+  onTestFinished(() => later.close());
+  ensureUser(later, "fred", 2_000);
+  await backUp(later.database, backup);
+  expect(await told(join(directory, "with-fred.sqlite"), true)).toEqual([[2_000, []]]);
+  await publishAll(later, userOf(later, "fred"), [{ name: "a", version: "0.1" }], undefined, 3_000);
+  await backUp(later.database, backup);
+  expect(await told(join(directory, "with-engine.sqlite"), true)).toEqual([[3_000, []]]);
 });
 
 test("a database of something else is not replaced", async () => {
@@ -360,6 +417,22 @@ test("where engines and the audit trail are damaged a restore replaces them, and
   const bytes = await readFile(target);
   await expect(restore(backup, target)).rejects.toThrow("is damaged, so that it cannot be read what was revoked there");
   expect((await readFile(target)).equals(bytes)).toBe(true);
+  await damagePages(target, "credentials");
+  await expect(restore(backup, target)).rejects.toThrow("is damaged, so that it cannot be read what was revoked there");
+});
+
+test("a restore over damage is one also where no space is left to free what was damaged", async () => {
+  const [backup, target] = [join(directory, "of-full.sqlite"), join(directory, "damaged-full.sqlite")];
+  await backUp(file.database, backup);
+  await restore(backup, target);
+  await damagePages(target, "engines");
+  const { exec } = Object.getOwnPropertyDescriptors(DatabaseSync.prototype);
+  vi.spyOn(DatabaseSync.prototype, "exec").mockImplementation(function (this: DatabaseSync, sql) {
+    if (sql === "VACUUM") throw new Error("database or disk is full");
+    exec.value?.call(this, sql);
+  });
+  onTestFinished(() => void vi.restoreAllMocks());
+  expect(await restore(backup, target)).toEqual({ users: 2, engines: 8, keptAudit: 1 });
 });
 
 test("a restore leaves out an audit trail with a value that its table does not take, as damage can make one", async () => {

@@ -113,7 +113,7 @@ const locked = (path: string): Disposable | undefined => {
   const lock = `${partialOf(path)}-lock`;
   let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(lock, { timeout: 0 });
+    database = new DatabaseSync(lock);
     // Nothing is written, so that it needs no file for a journal.
     database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
     // One that may only be read is shared, and whoever had the lock may have removed the file that was opened here.
@@ -252,7 +252,7 @@ const knownIn = (target: string): ReadonlySet<string> | undefined => {
 
 /** Whether there are tables of a registry. Throws if there are only others: the file belongs to another program. */
 const hasRegistry = (file: SqliteFile): boolean => {
-  const tables = file.rows({ sql: "SELECT name FROM sqlite_master WHERE type = 'table'", values: [] });
+  const tables = file.rows({ sql: "SELECT name FROM sqlite_master", values: [] });
   const isRegistry = tables.some(({ name }) => name === "migrations");
   if (tables.length > 0 && !isRegistry) {
     throw new BackupError("what is in its place is a database of something else: name another --database");
@@ -288,7 +288,7 @@ const putInPlace = (path: string, target: string, revokeAll: boolean, now: numbe
           file.database.prepare(sql).run(...values);
         for (const row of kept) keepCredential(run, row);
         for (const { id, disabled_at: at } of disabled) {
-          run("UPDATE users SET disabled_at = coalesce(disabled_at, ?) WHERE id = ?", at as number, id as string);
+          run("UPDATE users SET disabled_at = ? WHERE id = ?", at as number, id as string);
         }
         if (revokeAll) {
           run("UPDATE credentials SET revoked_at = ? WHERE revoked_at IS NULL AND kind <> 'configured'", now);
@@ -316,7 +316,7 @@ const putInPlace = (path: string, target: string, revokeAll: boolean, now: numbe
     }
     try {
       // Frees the pages of the removed tables.
-      file.database.exec("DETACH backup; VACUUM");
+      file.database.exec("VACUUM");
     } catch {
       // What was restored is there without.
     }
@@ -331,8 +331,7 @@ const putInPlace = (path: string, target: string, revokeAll: boolean, now: numbe
 /** Sets aside the lines of the audit trail that the backup does not have, and counts them. */
 const setAuditAside = (run: Run): number => {
   const line = "at, actor, action, subject, detail";
-  const has = (schema: string): boolean =>
-    run(`SELECT 1 FROM ${schema}.sqlite_master WHERE type = 'table' AND name = 'audit'`).length > 0;
+  const has = (schema: string): boolean => run(`SELECT 1 FROM ${schema}.sqlite_master WHERE name = 'audit'`).length > 0;
   run("CREATE TEMP TABLE kept_audit (at, actor, action, subject, detail)");
   if (!has("main")) return 0;
   const known = has("backup") ? ` EXCEPT SELECT ${line} FROM backup.audit` : "";
@@ -370,9 +369,7 @@ const disabledUsers = "SELECT id, disabled_at FROM users WHERE disabled_at IS NO
 const quoted = (name: unknown): string => `"${String(name).replaceAll('"', '""')}"`;
 
 const partsOf = (run: Run, schema: "main" | "backup", which: string): ReadonlyArray<Row> =>
-  run(
-    `SELECT type, name, sql FROM ${schema}.sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' AND ${which}`,
-  );
+  run(`SELECT type, name, sql FROM ${schema}.sqlite_master WHERE name NOT LIKE 'sqlite_%' AND ${which}`);
 
 const dropTables = (run: Run): void => {
   for (const { type, name } of partsOf(run, "main", "type IN ('table', 'view')")) {
