@@ -1,14 +1,14 @@
 // The whole flow: parse, identify, look up, decide, fetch, store, answer.
 import { basePath, formatOf, mediaTypeOf, requestIdFrom, schemaDigestHeader } from "@bytenite-engines/core/wire";
 import type { Format } from "@bytenite-engines/core/wire";
-import { cacheStatus, endToEnd, errorStatuses, evaluate } from "@bytenite-engines/http-cache";
+import { cacheStatus, endToEnd, errorStatuses, evaluate, responseDirectives } from "@bytenite-engines/http-cache";
 import { hasValidator, parseContentRange, timeToLive, varyNames, withDate } from "@bytenite-engines/http-cache";
 import type { CacheEntry, CacheOutcome, Freshness } from "@bytenite-engines/http-cache";
 import { adminPrefix, answerAdmin } from "./Admin.ts";
 import type { Config } from "./Config.ts";
 import { decide, forwardedFields, isServedAfterFailure, look, usableNow, type Plan, type Reader } from "./Decision.ts";
 import { asDecoded, clientFields, fieldIn, formOf, hasForm, namesOf, strongEtag } from "./Entry.ts";
-import { notPassedOn, type Answer, type Entry, type OwnFields } from "./Entry.ts";
+import { notPassedOn, targetedFields, type Answer, type Entry, type OwnFields } from "./Entry.ts";
 import type { Identity } from "./Identity.ts";
 import type { Exchanged, Fetched, Isolate } from "./Isolate.ts";
 import { isLogged, logError, logLine, type Received, type RequestOutcome, type Result } from "./Log.ts";
@@ -436,7 +436,8 @@ const received = async (plan: Plan, result: UpstreamAnswer): Promise<Fetched> =>
     const isUncacheable = status < 300 || status === 404;
     context.waitUntil(store.remove(identity, route, result.asked, isUncacheable ? reason : undefined));
   }
-  return { ...result, answer, entry: undefined, stored: false, shared: isWhole && (status >= 400 || isLost) };
+  const isShareable = status >= 400 || (isLost && !responseDirectives(headers, { targetedFields }).noStore);
+  return { ...result, answer, entry: undefined, stored: false, shared: isWhole && isShareable };
 };
 
 /** Whether an entry that is not for an endpoint can be used again: fresh, or after validation. A cookie is shared only where that is said. */

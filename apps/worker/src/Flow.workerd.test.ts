@@ -314,6 +314,8 @@ const atOnce = async (
   return [statuses[0], asked.length - before, collapsed];
 };
 
+const noStore = { headers: { "cache-control": "no-store" } };
+
 test.each<[string, () => Response, [number, number, number], Record<string, string>?, string?]>([
   ["requests for an engine share an answer", zipper, [200, 1, 3]],
   ["those for another path ask alone", storable(), [200, 4, 0], { authorization: "alice" }, other],
@@ -325,6 +327,7 @@ test.each<[string, () => Response, [number, number, number], Record<string, stri
   ["errors are shared", failing(400), [400, 1, 3]],
   ["an answer that may not be stored is not", unstorable, [200, 4, 0]],
   ["what is no engine is passed on to all", storable(), [200, 1, 3]],
+  ["what is no engine and may not be stored is not", () => new Response("{", noStore), [200, 4, 0]],
   ["what fails is asked for twice at most, and what came of that is shared", toLogin, [502, 2, 2]],
 ])("at once: %s", async (_what, answer, expected, headers, path) => {
   expect(await atOnce(start(), answer, headers, path)).toEqual(expected);
