@@ -195,7 +195,8 @@ test.skipIf(!mounts())("a restore that finds the disk full leaves nothing of a n
     await publishAll(file, ensureUser(file, "carol", 0), engines, undefined, 0);
     await backUp(file.database, backup);
     file.close();
-    await expect(restore(backup, join(directory, "restored.sqlite"))).rejects.toThrow("disk is full");
+    const target = join(directory, "restored.sqlite");
+    await expect(restore(backup, target)).rejects.toThrow(`cannot write ${target}: the disk is full: nothing of this`);
     expect(await readdir(directory)).toEqual([]);
     await rm(roomy, { recursive: true });
   });

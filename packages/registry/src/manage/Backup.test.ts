@@ -106,12 +106,14 @@ test("while a backup is made nobody else takes its file for one that was left, n
   vi.spyOn(handles, "sync").mockImplementationOnce(async () => {
     await removeUnfinished(path);
     others.push(existsSync(`${path}.partial`), await backUp(file.database, path).catch(String));
+    // Its archives are not swept away.
+    others.push(file.rows({ sql: "SELECT 1 AS held FROM archive_holds", values: [] }));
     // Whoever takes the lock away by hand does not make it fail.
     await rm(`${path}.partial-lock`);
   });
   onTestFinished(() => void vi.restoreAllMocks());
   await backUp(file.database, path);
-  expect(others).toEqual([true, `BackupError: another process is making the backup ${path}`]);
+  expect(others).toEqual([true, `BackupError: another process is making the backup ${path}`, [{ held: 1 }]]);
 });
 
 test("a backup of a name is made once the process that made another one has ended, however it did", async () => {
