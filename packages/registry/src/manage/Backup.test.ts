@@ -268,6 +268,21 @@ test("a revoked token of a user whom the backup does not have stays revoked, wit
   opened.close();
 });
 
+test("a token that was revoked stays so where the backup has it under another id", async () => {
+  const paths = [join(directory, "one-id.sqlite"), join(directory, "other-id.sqlite")] as const;
+  for (const [index, path] of paths.entries()) {
+    const opened = openSqlite(path);
+    await migrate(opened.port, 0);
+    await addCredential(opened, ensureUser(opened, "carol", 1), "token", "the-same-token", 2);
+    if (index === 1) revokeCredential(opened, String(listCredentials(opened)[0]?.id), 7);
+    opened.close();
+  }
+  await restore(...paths);
+  const opened = openSqlite(paths[1]);
+  expect(listCredentials(opened).map(({ revokedAt }) => revokedAt?.getTime())).toEqual([7]);
+  opened.close();
+});
+
 test("a restore leaves revoked and disabled what is, keeps the audit trail, and notes itself there", async () => {
   const [backup, target] = [join(directory, "before.sqlite"), join(directory, "changed.sqlite")];
   const opened = openSqlite(target);
