@@ -67,14 +67,23 @@ test("an announced length that is not kept vouches for nothing", async () => {
   expect(state.cancelled).toBe(true);
 });
 
-test("a body of one chunk is not copied, unless the chunk shares its memory", async () => {
+test("a body has memory of its own, and no more than it needs", async () => {
   const memory = new Uint8Array(100).fill(1);
-  const read = (chunk: Uint8Array<ArrayBuffer>) => readBody(new Response(streamOf([chunk])), limits);
-  expect(await read(memory)).toBe(memory);
-  const part = await read(memory.subarray(0, 10));
-  expect([part.length, part.buffer.byteLength]).toEqual([10, 10]);
-  const two = await readBody(new Response(streamOf([memory, new Uint8Array([2])])), limits);
-  expect([two.length, two.buffer.byteLength, two[99], two[100], memory.length]).toEqual([101, 101, 1, 2, 100]);
+  for (const chunks of [[memory], [memory.subarray(0, 10)], [Buffer.from(memory)], [memory, new Uint8Array([2])]]) {
+    const bytes = await readBody(new Response(streamOf(chunks)), limits);
+    expect(bytes).toEqual(new Uint8Array(Buffer.concat(chunks)));
+    expect([bytes.constructor, bytes.buffer.byteLength]).toEqual([Uint8Array, bytes.length]);
+    bytes.fill(9);
+    expect([memory.length, ...new Set(memory)]).toEqual([100, 1]);
+  }
+});
+
+test("a reader may use its buffer again", async () => {
+  const buffer = new Uint8Array(2);
+  let count = 0;
+  const read = async () => (count === 3 ? { done: true } : { done: false, value: buffer.fill(++count) });
+  const body = { getReader: () => ({ read, cancel: async () => {} }), cancel: async () => {} };
+  expect([...(await readBody({ status: 200, headers: new Headers(), body }, limits))]).toEqual([1, 1, 2, 2, 3, 3]);
 });
 
 test.for<[type: string, headers: Record<string, string>, limit: keyof BodyLimits]>([

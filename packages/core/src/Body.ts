@@ -48,6 +48,7 @@ const readStream = async (
       `fetch must resolve with a standard Response, whose body is a ReadableStream or null, not ${kindOf(body)}`,
     );
   const reader = body.getReader();
+  // In one buffer that grows: bytes may come one by one, and a reader may use its own again.
   let bytes = new Uint8Array();
   let length = 0;
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
@@ -56,21 +57,13 @@ const readStream = async (
       await reader.cancel();
       throw tooLong();
     }
-    if (length === 0 && hasOwnMemory(chunk)) bytes = chunk;
-    else {
-      // In one buffer that grows: bytes may come one by one.
-      if (length + chunk.byteLength > bytes.byteLength) {
-        const larger = new Uint8Array(Math.max(2 * bytes.byteLength, length + chunk.byteLength));
-        larger.set(bytes.subarray(0, length));
-        bytes = larger;
-      }
-      bytes.set(chunk, length);
+    if (length + chunk.byteLength > bytes.byteLength) {
+      const larger = new Uint8Array(Math.max(2 * bytes.byteLength, length + chunk.byteLength));
+      larger.set(bytes.subarray(0, length));
+      bytes = larger;
     }
+    bytes.set(chunk, length);
     length += chunk.byteLength;
   }
   return length === bytes.byteLength ? bytes : bytes.slice(0, length);
 };
-
-/** Whether nothing else is in the memory of a chunk. */
-export const hasOwnMemory = (chunk: Uint8Array): chunk is Uint8Array<ArrayBuffer> =>
-  chunk.buffer instanceof ArrayBuffer && chunk.buffer.byteLength === chunk.byteLength;

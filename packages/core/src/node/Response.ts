@@ -1,7 +1,6 @@
 // The response of a nodeFetch, and its content codings.
 import type * as http from "node:http";
 import type { Readable, Transform, TransformCallback } from "node:stream";
-import { hasOwnMemory } from "../Body.ts";
 import { UnknownCoding, type BodyReader, type FetchResponse, type ResponseHeaders } from "../Fetch.ts";
 
 /** Content codings that one response may have, one around the other, at most. */
@@ -201,7 +200,8 @@ class NodeHeaders implements ResponseHeaders {
 /** A copy, unless one chunk has its memory for itself: mostly it shares that with other reads. */
 const joined = (chunks: ReadonlyArray<Buffer>, length: number): Uint8Array<ArrayBuffer> => {
   const [first] = chunks;
-  if (chunks.length === 1 && first !== undefined && hasOwnMemory(first)) return new Uint8Array(first.buffer);
+  if (chunks.length === 1 && first?.buffer instanceof ArrayBuffer && first.buffer.byteLength === length)
+    return new Uint8Array(first.buffer);
   const whole = new Uint8Array(length);
   let offset = 0;
   for (const chunk of chunks) {
