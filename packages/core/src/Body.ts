@@ -1,7 +1,6 @@
 // Bounded reading of response bodies.
 import { LimitExceeded } from "./ReadLimits.ts";
-import { NoResponse, type FetchResponse, type ResponseHeaders } from "./Fetch.ts";
-import { hasMethods, kindOf } from "./OptionNames.ts";
+import type { FetchResponse, ResponseHeaders } from "./Fetch.ts";
 
 /** Bounds of one body, in bytes. */
 export interface BodyLimits {
@@ -37,33 +36,46 @@ export const announcedLength = (headers: ResponseHeaders): number | undefined =>
 };
 
 const readStream = async (
-  response: FetchResponse,
+  { body }: FetchResponse,
   maxBytes: number,
   tooLong: () => LimitExceeded,
 ): Promise<Uint8Array<ArrayBuffer>> => {
-  const { body } = response;
   if (body === null) return new Uint8Array();
-  if (!hasMethods(body, "getReader"))
-    throw new NoResponse(
-      `fetch must resolve with a standard Response, whose body is a ReadableStream or null, not ${kindOf(body)}`,
-    );
   const reader = body.getReader();
-  // In one buffer that grows: bytes may come one by one, and a reader may use its own again.
-  let bytes = new Uint8Array();
-  let length = 0;
+  const bytes = new GrowingBytes(maxBytes);
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    const chunk = part.value ?? new Uint8Array();
-    if (length + chunk.byteLength > maxBytes) {
-      await reader.cancel();
-      throw tooLong();
-    }
-    if (length + chunk.byteLength > bytes.byteLength) {
-      const larger = new Uint8Array(Math.max(2 * bytes.byteLength, length + chunk.byteLength));
-      larger.set(bytes.subarray(0, length));
-      bytes = larger;
-    }
-    bytes.set(chunk, length);
-    length += chunk.byteLength;
+    if (bytes.add(part.value ?? new Uint8Array())) continue;
+    await reader.cancel();
+    throw tooLong();
   }
-  return length === bytes.byteLength ? bytes : bytes.slice(0, length);
+  return bytes.whole();
 };
+
+/** Copies of chunks in one buffer: they may be short and many, and what they are in may be used again. */
+export class GrowingBytes {
+  readonly #maxBytes: number;
+  #bytes = new Uint8Array();
+  #length = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** False: it would be too many bytes. */
+  add(chunk: Uint8Array): boolean {
+    const length = this.#length + chunk.byteLength;
+    if (length > this.#maxBytes) return false;
+    if (length > this.#bytes.byteLength) {
+      const larger = new Uint8Array(Math.max(2 * this.#bytes.byteLength, length));
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+    }
+    this.#bytes.set(chunk, this.#length);
+    this.#length = length;
+    return true;
+  }
+
+  whole(): Uint8Array<ArrayBuffer> {
+    return this.#length === this.#bytes.byteLength ? this.#bytes : this.#bytes.slice(0, this.#length);
+  }
+}

@@ -7,9 +7,6 @@ export const framingField =
 /** A body in a content coding that cannot be decoded. */
 export class UnknownCoding extends Error {}
 
-/** What a user's function gives instead of a response. */
-export class NoResponse extends TypeError {}
-
 /** Header fields of a response; names in any case. */
 export interface ResponseHeaders {
   get(name: string): string | null;

@@ -151,10 +151,12 @@ test("what is no response is the user's mistake, not the server's", async () => 
     ).rejects.toThrow(/^fetch must resolve with a standard Response, with status and headers, not /);
 });
 
-test.for([undefined, "text", {}])(
-  "a response with the body %j, as polyfills of fetch have, is refused with a name",
-  async (body) => {
-    const given = { status: 200, headers: new Headers(), body };
+const kinds = [undefined, "text", {}].flatMap((body) => [200, 302, 503].map((status) => [status, body] as const));
+
+test.for(kinds)(
+  "an answer %i with the body %j, as polyfills of fetch have, is refused by name",
+  async ([status, body]) => {
+    const given = { status, headers: new Headers({ location: "/b", "content-length": "99999999999" }), body };
     await expect(
       exchange(
         (() => Promise.resolve(given)) as never,

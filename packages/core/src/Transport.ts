@@ -1,13 +1,6 @@
 // One HTTP exchange over `fetch`, with bounded bodies.
 import { readBody, type BodyLimits } from "./Body.ts";
-import {
-  NoResponse,
-  UnknownCoding,
-  type Fetch,
-  type FetchInit,
-  type FetchResponse,
-  type ResponseHeaders,
-} from "./Fetch.ts";
+import { UnknownCoding, type Fetch, type FetchInit, type FetchResponse, type ResponseHeaders } from "./Fetch.ts";
 import { EngineError, type EngineErrorReason, type UnreachableProblem } from "./EngineError.ts";
 import { hasMethods, kindOf } from "./OptionNames.ts";
 import { LimitExceeded } from "./ReadLimits.ts";
@@ -64,6 +57,7 @@ export const open = async <B>(
       if (cancel.aborted) throw cancel.reason;
       const given = await fetch(url, init);
       assertResponse(given, "fetch", "a standard Response");
+      if (given.bytesWithin === undefined) assertBody(given.body);
       response = given;
       const { status, headers } = given;
       if (!isRedirect(status, given)) return { url, status, headers, bytes: await read(given) };
@@ -108,11 +102,20 @@ const redirectTarget = (from: string, method: string, response: FetchResponse, r
 
 class RefusedRedirect extends Error {}
 
+class NoResponse extends TypeError {}
+
 /** Throws TypeError for what is no response, in what the user gave as the option `name`. */
 export const assertResponse = (given: unknown, name: string, must: string): void => {
   const { status, headers } = (given ?? {}) as { readonly status?: unknown; readonly headers?: unknown };
   if (typeof status !== "number" || !hasMethods(headers, "get", "has", "forEach"))
     throw new NoResponse(`${name} must resolve with ${must}, with status and headers, not ${kindOf(given)}`);
+};
+
+const assertBody = (body: unknown): void => {
+  if (body !== null && !hasMethods(body, "getReader", "cancel"))
+    throw new NoResponse(
+      `fetch must resolve with a standard Response, whose body is a ReadableStream or null, not ${kindOf(body)}`,
+    );
 };
 
 /** The error of a broken exchange: before the response headers (no status), or after them. */

@@ -213,3 +213,13 @@ test("as many engines as may be are read", async () => {
   await using server = await serve(protobuf(repeated([0x0a, 0], 500_000)), true, true);
   expect(await ran({ entry: "promise", baseUrl: server.baseUrl, limits })).toBe("ok");
 });
+
+test.for([true, false])(
+  "a body in two million chunks takes no more memory than in one (nodeFetch: %s)",
+  async (isNodeFetch) => {
+    const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const sent = Buffer.from(`${head}${"1\r\n \r\n".repeat(2_000_000)}2\r\n{}\r\n0\r\n\r\n`);
+    await using server = await startServer(({ socket }) => void socket.end(sent));
+    expect(await ran({ entry: "promise", baseUrl: server.baseUrl, isNodeFetch })).toBe("ok");
+  },
+);

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect";
 import { BadRequestSchema } from "@bytenite-engines/proto";
 import { findDetails } from "../src/details.ts";
 import { EngineClient } from "../src/index.ts";
+import { nodeFetch } from "../src/node.ts";
 import { createEngineClient, EngineError, type ClientOptions } from "../src/promise.ts";
 import { createServiceClient } from "../src/service.ts";
 import { FieldNumberInference } from "../src/infer/index.ts";
@@ -15,15 +16,17 @@ export interface Job {
   readonly baseUrl: string;
   readonly limits?: Readonly<Record<string, number>>;
   readonly infers?: boolean;
+  readonly isNodeFetch?: boolean;
 }
 
-const list = ({ entry, baseUrl, limits = {}, infers = false }: Job): Promise<unknown> => {
+const list = ({ entry, baseUrl, limits = {}, infers = false, isNodeFetch = false }: Job): Promise<unknown> => {
   const options: ClientOptions = {
     baseUrl,
     limits,
     retry: { maxAttempts: 2, baseDelayMs: 1 },
     attemptTimeoutMs: 60_000,
     deadlineMs: 60_000,
+    ...(isNodeFetch ? { fetch: nodeFetch() } : {}),
     ...(infers ? { format: "json", middleware: [new FieldNumberInference().middleware] } : {}),
   };
   if (entry === "promise") return createEngineClient(options).list();

@@ -1,6 +1,7 @@
 // The response of a nodeFetch, and its content codings.
 import type * as http from "node:http";
 import type { Readable, Transform, TransformCallback } from "node:stream";
+import { GrowingBytes } from "../Body.ts";
 import { UnknownCoding, type BodyReader, type FetchResponse, type ResponseHeaders } from "../Fetch.ts";
 
 /** Content codings that one response may have, one around the other, at most. */
@@ -109,15 +110,12 @@ export class NodeResponse implements FetchResponse {
 
   bytesWithin(maxBytes: number, tooLong: () => Error): Promise<Uint8Array<ArrayBuffer>> {
     return new Promise((resolve, reject) => {
-      const chunks: Array<Buffer> = [];
-      let length = 0;
-      const settle = () => (this.#error === undefined ? resolve(joined(chunks, length)) : reject(this.#error));
+      const bytes = new GrowingBytes(maxBytes);
+      const settle = () => (this.#error === undefined ? resolve(bytes.whole()) : reject(this.#error));
       this.#wake = settle;
       if (this.#error !== undefined || this.#content.readableEnded) return settle();
       const take = (chunk: Buffer): void => {
-        length += chunk.byteLength;
-        if (length > maxBytes) this.destroy(tooLong());
-        else chunks.push(chunk);
+        if (!bytes.add(chunk)) this.destroy(tooLong());
       };
       this.#content.on("data", take).on("end", settle);
     });
@@ -196,17 +194,3 @@ class NodeHeaders implements ResponseHeaders {
     for (const name of Object.keys(this.#headers)) callback(this.get(name) as string, name);
   }
 }
-
-/** A copy, unless one chunk has its memory for itself: mostly it shares that with other reads. */
-const joined = (chunks: ReadonlyArray<Buffer>, length: number): Uint8Array<ArrayBuffer> => {
-  const [first] = chunks;
-  if (chunks.length === 1 && first?.buffer instanceof ArrayBuffer && first.buffer.byteLength === length)
-    return new Uint8Array(first.buffer);
-  const whole = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return whole;
-};
