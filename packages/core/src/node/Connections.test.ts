@@ -670,6 +670,7 @@ const meanwhiles = [
   ["does nothing", [4, 1]],
   ["close", ["ECONNRESET", 1]],
   ["abort", ["stop", 1]],
+  ["ends, and abort", ["stop", 1]],
 ] as const;
 const methods = [{}, { method: "POST", body: "x" }];
 
@@ -684,10 +685,10 @@ test.for(methods.flatMap((method) => meanwhiles.map(([what, expected]) => [what,
     const sockets = clientSockets();
     let controller = new AbortController();
     const meanwhile = (): void => {
-      if (what === "ends") sockets[0]?.push(null);
+      if (what.startsWith("ends")) sockets[0]?.push(null);
       if (what === "sends more") sockets[0]?.push(head("poison"));
       if (what === "close") fetch.close();
-      if (what === "abort") controller.abort(new Error("stop"));
+      if (what.endsWith("abort")) controller.abort(new Error("stop"));
     };
     const send = async () => {
       const response = await fetch(origin, init({ ...method, signal: controller.signal })).catch(

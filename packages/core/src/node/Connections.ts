@@ -189,7 +189,7 @@ export class Connections {
     const { socket } = connection;
     const takeOrOpen = (): void => {
       if (socket.writable) this.#take(claim, connection);
-      else if (this.isClosed) fail(claim);
+      else if (this.isClosed || claim.request.destroyed) fail(claim);
       else this.#serve(claim, false);
     };
     setImmediate(() => setImmediate(takeOrOpen));
