@@ -37,7 +37,7 @@ interface Caller {
 
 /** Running work by key. The key must contain all that the outcome depends on, credentials included. */
 export class InFlight<A> {
-  /** Not a Map: V8 keeps what was deleted from one, and all that it refers to, until a full garbage collection. */
+  /** Not a Map: V8 can keep what was deleted from one, and all that it refers to, until a full garbage collection. */
   readonly #slots: Record<string, Slot<A>> = Object.create(null) as Record<string, Slot<A>>;
   #sweptMs = -Infinity;
   readonly #copy: (value: A) => A;

@@ -176,8 +176,9 @@ const listed = (engines: ReadonlyArray<Engine>, parameters: URLSearchParams, for
   const { $typeName: _, $unknown: __, orderBy, isPublic, pagination: asked, ...unread } = query;
   // A parameter that is not read here would be ignored.
   unread satisfies Record<string, never>;
-  const [, field, direction] = /^(createdAt|created_at|name|)(?:(?<!^) (asc|desc))?$/.exec(orderBy) ?? [];
-  if (field === undefined) return failed("INVALID_ARGUMENT", `cannot order by ${orderBy}`, format);
+  const order = /^(?:(createdAt|created_at|name)(?: (asc|desc))?)?$/.exec(orderBy);
+  if (order === null) return failed("INVALID_ARGUMENT", `cannot order by ${orderBy}`, format);
+  const [, field, direction] = order;
   const visible = engines.filter((engine) => !isPublic || engine.isPublic);
   if (field === "name") visible.sort(byName);
   if (direction === "desc") visible.reverse();

@@ -132,6 +132,10 @@ test("secrets are hidden in the messages of all causes, which stay as they are w
   expect(transportError(url, undefined, cause, ["other-secret-0123"]).cause).toBe(cause);
 });
 
+/** An exchange over a fetch that resolves with this. */
+const exchangeWith = (given: unknown) =>
+  exchange((() => Promise.resolve(given)) as never, { url, method: "GET", headers: {} }, limits, new Cancellation());
+
 test("what is no response is the user's mistake, not the server's", async () => {
   for (const given of [
     undefined,
@@ -141,14 +145,9 @@ test("what is no response is the user's mistake, not the server's", async () => 
     { status: "200", headers: new Headers() },
     ...[undefined, null, {}, [], "a: b"].map((headers) => ({ status: 200, headers })),
   ])
-    await expect(
-      exchange(
-        (() => Promise.resolve(given)) as never,
-        { url, method: "GET", headers: {} },
-        limits,
-        new Cancellation(),
-      ),
-    ).rejects.toThrow(/^fetch must resolve with a standard Response, with status and headers, not /);
+    await expect(exchangeWith(given)).rejects.toThrow(
+      /^fetch must resolve with a standard Response, with status and headers, not /,
+    );
 });
 
 const kinds = [undefined, "text", {}].flatMap((body) => [200, 302, 503].map((status) => [status, body] as const));
@@ -157,14 +156,9 @@ test.for(kinds)(
   "an answer %i with the body %j, as polyfills of fetch have, is refused by name",
   async ([status, body]) => {
     const given = { status, headers: new Headers({ location: "/b", "content-length": "99999999999" }), body };
-    await expect(
-      exchange(
-        (() => Promise.resolve(given)) as never,
-        { url, method: "GET", headers: {} },
-        limits,
-        new Cancellation(),
-      ),
-    ).rejects.toThrow(/^fetch must resolve with a standard Response, whose body is a ReadableStream or null, not /);
+    await expect(exchangeWith(given)).rejects.toThrow(
+      /^fetch must resolve with a standard Response, whose body is a ReadableStream or null, not /,
+    );
   },
 );
 
